@@ -1,0 +1,14 @@
+/* engine.h - what a clip_engine holds; towers reach their kernels and threads through it. */
+#ifndef CLIP_ENGINE_H
+#define CLIP_ENGINE_H
+
+#include "clip.h"
+#include "kernels.h"
+#include "parallel.h"
+
+struct clip_engine {
+    clip_kernels kernels;
+    clip_pool *pool; /* NULL: one thread */
+};
+
+#endif

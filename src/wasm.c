@@ -1,0 +1,166 @@
+/* wasm.c - everything that JavaScript sees of this library, in flat types: u32 pointers and sizes, f64 for file offsets.
+ *
+ * The functions of clip.h go by their own names where their types are flat already; the others get a shim here. Structures
+ * travel as arrays: see clip_wasm_tower_describe and clip_wasm_image_info.
+ */
+#include <stdlib.h>
+
+#include "clip.h"
+
+#define EXPORT(name) __attribute__((export_name(#name), used, visibility("default")))
+
+/* ---- memory ---- */
+
+/* 64-byte aligned; 0 if there is no room. */
+EXPORT(malloc) void *clip_wasm_malloc(size_t bytes) { return bytes > SIZE_MAX - 64 ? NULL : aligned_alloc(64, (bytes + 63) / 64 * 64); }
+EXPORT(free) void clip_wasm_free(void *pointer) { free(pointer); }
+
+/* ---- engine ---- */
+
+EXPORT(engine_create) clip_engine *clip_wasm_engine_create(uint32_t threads) { return clip_engine_create(threads); }
+EXPORT(engine_destroy) void clip_wasm_engine_destroy(clip_engine *engine) { clip_engine_destroy(engine); }
+EXPORT(engine_work) void clip_wasm_engine_work(clip_engine *engine, uint32_t index) { clip_engine_work(engine, index); }
+EXPORT(engine_kernels) const char *clip_wasm_engine_kernels(const clip_engine *engine) { return clip_engine_kernels(engine); }
+EXPORT(status_text) const char *clip_wasm_status_text(int32_t status) { return clip_status_text((clip_status)status); }
+
+/* ---- images: info receives {width, height, orientation} as u32 ---- */
+
+EXPORT(image_probe) int32_t clip_wasm_image_probe(const uint8_t *bytes, size_t length, uint32_t *info) {
+    clip_image_info found;
+    clip_status status = clip_image_probe(bytes, length, &found);
+    if (status != CLIP_OK) return status;
+    info[0] = found.width;
+    info[1] = found.height;
+    info[2] = found.orientation;
+    return CLIP_OK;
+}
+EXPORT(image_crop_encoded) int32_t clip_wasm_image_crop_encoded(const uint8_t *bytes, size_t length, uint32_t size, uint8_t *rgb) {
+    return clip_image_crop_encoded(bytes, length, size, rgb, NULL);
+}
+EXPORT(image_crop_pixels)
+int32_t clip_wasm_image_crop_pixels(const uint8_t *pixels, uint32_t width, uint32_t height, uint32_t channels, uint32_t orientation,
+                                    uint32_t size, uint8_t *rgb) {
+    return clip_image_crop_pixels(pixels, width, height, channels, orientation, size, rgb);
+}
+
+/* ---- tokenizer: `out` receives the handle, `count` the number of ids ---- */
+
+EXPORT(tokenizer_create)
+int32_t clip_wasm_tokenizer_create(clip_tokenizer **out, const char *merges, size_t length, uint32_t vocabulary) {
+    return clip_tokenizer_create(out, merges, length, vocabulary);
+}
+EXPORT(tokenizer_destroy) void clip_wasm_tokenizer_destroy(clip_tokenizer *tokenizer) { clip_tokenizer_destroy(tokenizer); }
+EXPORT(tokenizer_vocabulary) uint32_t clip_wasm_tokenizer_vocabulary(const clip_tokenizer *tokenizer) {
+    return clip_tokenizer_vocabulary(tokenizer);
+}
+EXPORT(tokenizer_encode)
+int32_t clip_wasm_tokenizer_encode(const clip_tokenizer *tokenizer, const char *text, size_t length, uint32_t *ids, size_t capacity,
+                                   size_t *count) {
+    return clip_tokenizer_encode(tokenizer, text, length, ids, capacity, count);
+}
+
+/* ---- towers: kind 0 vision, 1 text; precision 0 f32, 1 q8, 2 q4; `out` receives the handle ---- */
+
+EXPORT(tower_create)
+int32_t clip_wasm_tower_create(clip_tower **out, clip_engine *engine, uint32_t kind, const char *config, size_t length, uint32_t precision) {
+    return clip_tower_create(out, engine, (clip_tower_kind)kind, config, length, (clip_precision)precision);
+}
+EXPORT(tower_destroy) void clip_wasm_tower_destroy(clip_tower *tower) { clip_tower_destroy(tower); }
+
+/* info receives eleven f64: embedding, image_size, context, vocabulary, mean[3], deviation[3], logit_scale. */
+EXPORT(tower_describe) void clip_wasm_tower_describe(const clip_tower *tower, double *info) {
+    clip_tower_info found;
+    clip_tower_describe(tower, &found);
+    info[0] = found.embedding;
+    info[1] = found.image_size;
+    info[2] = found.context;
+    info[3] = found.vocabulary;
+    for (int c = 0; c < 3; c++) {
+        info[4 + c] = found.mean[c];
+        info[7 + c] = found.deviation[c];
+    }
+    info[10] = found.logit_scale;
+}
+
+/* Offsets are whole numbers up to 2^53: every file that can be is smaller. */
+static clip_status whole(double number, uint64_t *out) {
+    if (!(number >= 0 && number <= 9007199254740992.0)) return CLIP_ERROR_ARGUMENT;
+    *out = (uint64_t)number;
+    return CLIP_OK;
+}
+
+EXPORT(tower_open) int32_t clip_wasm_tower_open(clip_tower *tower, double bytes) {
+    uint64_t size;
+    clip_status status = whole(bytes, &size);
+    return status == CLIP_OK ? clip_tower_open(tower, size) : status;
+}
+/* range receives {offset, length} as f64; answers 1, or 0 when the file needs nothing more. */
+EXPORT(tower_want) int32_t clip_wasm_tower_want(const clip_tower *tower, double *range) {
+    uint64_t offset = 0, length = 0;
+    int more = clip_tower_want(tower, &offset, &length);
+    range[0] = (double)offset;
+    range[1] = (double)length;
+    return more;
+}
+EXPORT(tower_push) int32_t clip_wasm_tower_push(clip_tower *tower, const uint8_t *bytes, size_t length) {
+    return clip_tower_push(tower, bytes, length);
+}
+EXPORT(tower_finish) int32_t clip_wasm_tower_finish(clip_tower *tower) { return clip_tower_finish(tower); }
+EXPORT(tower_detail) const char *clip_wasm_tower_detail(const clip_tower *tower) { return clip_tower_detail(tower); }
+EXPORT(tower_merges) const char *clip_wasm_tower_merges(const clip_tower *tower, size_t *length) { return clip_tower_merges(tower, length); }
+EXPORT(tower_drop_merges) void clip_wasm_tower_drop_merges(clip_tower *tower) { clip_tower_drop_merges(tower); }
+
+EXPORT(vision_encode) int32_t clip_wasm_vision_encode(clip_tower *tower, const uint8_t *rgb, size_t count, float *embeddings) {
+    return clip_vision_encode(tower, rgb, count, embeddings);
+}
+EXPORT(vision_encode_pixels)
+int32_t clip_wasm_vision_encode_pixels(clip_tower *tower, const float *pixels, size_t count, float *embeddings) {
+    return clip_vision_encode_pixels(tower, pixels, count, embeddings);
+}
+EXPORT(text_encode)
+int32_t clip_wasm_text_encode(clip_tower *tower, const uint32_t *ids, const uint32_t *lengths, size_t count, float *embeddings) {
+    return clip_text_encode(tower, ids, lengths, count, embeddings);
+}
+
+/* ---- comparison ---- */
+
+EXPORT(similarity)
+void clip_wasm_similarity(const float *x, size_t a, const float *y, size_t b, size_t width, float *cosines) {
+    clip_similarity(x, a, y, b, width, cosines);
+}
+EXPORT(softmax) void clip_wasm_softmax(float *values, size_t count, float scale) { clip_softmax(values, count, scale); }
+
+/* ---- conversion ---- */
+
+EXPORT(converter_create)
+int32_t clip_wasm_converter_create(clip_converter **out, uint32_t kind, uint32_t precision, const char *merges, size_t length) {
+    return clip_converter_create(out, (clip_tower_kind)kind, (clip_precision)precision, merges, length);
+}
+EXPORT(converter_destroy) void clip_wasm_converter_destroy(clip_converter *converter) { clip_converter_destroy(converter); }
+EXPORT(converter_open) int32_t clip_wasm_converter_open(clip_converter *converter, double bytes) {
+    uint64_t size;
+    clip_status status = whole(bytes, &size);
+    return status == CLIP_OK ? clip_converter_open(converter, size) : status;
+}
+EXPORT(converter_want) int32_t clip_wasm_converter_want(const clip_converter *converter, double *range) {
+    uint64_t offset = 0, length = 0;
+    int more = clip_converter_want(converter, &offset, &length);
+    range[0] = (double)offset;
+    range[1] = (double)length;
+    return more;
+}
+EXPORT(converter_push) int32_t clip_wasm_converter_push(clip_converter *converter, const uint8_t *bytes, size_t length) {
+    return clip_converter_push(converter, bytes, length);
+}
+EXPORT(converter_output) const uint8_t *clip_wasm_converter_output(const clip_converter *converter, size_t *length) {
+    return clip_converter_output(converter, length);
+}
+EXPORT(converter_bytes) double clip_wasm_converter_bytes(const clip_converter *converter) {
+    return (double)clip_converter_bytes(converter);
+}
+EXPORT(converter_detail) const char *clip_wasm_converter_detail(const clip_converter *converter) {
+    return clip_converter_detail(converter);
+}
+EXPORT(converter_logit_scale) float clip_wasm_converter_logit_scale(const clip_converter *converter) {
+    return clip_converter_logit_scale(converter);
+}
