@@ -66,9 +66,6 @@ fetch() {
     echo "$sum  $file" | sha256sum --quiet --check - >&2 || die "${path##*/} is not the file that was pinned."
     unpack "$file" "$folder"
   done < <(entries)
-  # Two portable files of XNNPACK include <arm_neon.h> without using it.
-  mkdir stub
-  echo '/* Empty: two portable files of XNNPACK include this name without using it. */' > stub/arm_neon.h
   rm -rf files apt
 }
 

@@ -98,10 +98,24 @@ CFG
   rm -rf debs apt
 }
 
-write_environment() { # write_environment FOLDER-OF-EMCC [EM_CONFIG]
-  local folder=$1 config=${2:-}
+# write_environment FOLDER-OF-EMCC [EM_CONFIG]
+write_environment() {
+  local folder=$1 config=${2:-} llvm suffix binaryen libraries
+  [ -z "$config" ] || export EM_CONFIG=$config
+  llvm=$("$folder/em-config" LLVM_ROOT)
+  suffix=$("$folder/em-config" LLVM_ADD_VERSION)
+  binaryen=$("$folder/em-config" BINARYEN_ROOT)/bin
+  libraries=$("$folder/em-config" CACHE)/sysroot/lib/wasm32-emscripten
+  [ ! -x "$llvm/wasm-ld-$suffix" ] || suffix=-$suffix
+  [ "${suffix:0:1}" = - ] || suffix=
+  [ -x "$llvm/wasm-ld$suffix" ] || die "There is no wasm-ld in $llvm, where this emcc says its LLVM is."
+  [ -x "$binaryen/wasm-opt" ] || die "There is no wasm-opt in $binaryen, where this emcc says its binaryen is."
+  if ! [ -f "$libraries/libc-ww.a" ] || ! [ -f "$libraries/libemmalloc-ww.a" ] || ! [ -f "$libraries/libcompiler_rt-ww.a" ]; then
+    say "building Emscripten's system libraries (once)"
+    "$folder/embuilder" build lib{c,emmalloc,compiler_rt}{,-ww} >&2 || die "embuilder failed (above)."
+  fi
   {
-    printf 'EMSCRIPTEN := %s\n' "$folder"
+    printf '%s := %s\n' EMSCRIPTEN "$folder" WASM_LD "$llvm/wasm-ld$suffix" WASM_OPT "$binaryen/wasm-opt" SYSTEM_LIBRARIES "$libraries"
     [ -z "$config" ] || printf 'export EM_CONFIG := %s\n' "$config"
   } | write_if_changed "$out/toolchain.mk"
   {

@@ -1,0 +1,113 @@
+# emcc.mk - the four WebAssembly modules:  make -f emcc.mk -j2
+#
+#     web/wasm/clip-{simd,relaxed}{,-threads}.wasm        (DEBUG=1: with names, for stack traces and profiles)
+#
+# They are plain modules, without Emscripten's JavaScript: they import no functions and keep readable names.
+#
+#   clip-simd, clip-relaxed                import nothing and export `memory`, which grows up to 4 GiB.
+#     1. instance = new WebAssembly.Instance(module, {});   2. exports._initialize()
+#   clip-simd-threads, clip-relaxed-threads     import env.memory, which JavaScript creates:
+#     1. memory = new WebAssembly.Memory({ initial: 32, maximum: up to 65536, shared: true })   (pages of 64 KiB)
+#     2. the first thread instantiates with { env: { memory } }, which also fills in the data, and calls _initialize().
+#     3. for each further thread it takes `block = exports.malloc(STACK + __tls_size + __tls_align)` and posts module,
+#        memory and block to a worker, which instantiates the same module on the same memory (the data is left alone),
+#        and before it calls any other export gives itself a stack, which grows downwards, and thread-local storage:
+#            exports.__stack_pointer.value = block + STACK                       (STACK: a multiple of 16, say 65536)
+#            exports.__wasm_init_tls(align(block + STACK, exports.__tls_align.value))
+#        It then calls the export that waits for work (engine_work). _initialize() is not called again.
+#     Views of memory.buffer must be made anew after a call that may have grown it; a shared one may lag behind.
+#
+# Exports: functions marked export_name in src/wasm.c, and memory, __stack_pointer, __wasm_init_tls, __tls_size,
+# __tls_align, _initialize, __heap_base.
+#
+# An emcc on PATH is used when it is new enough; otherwise build/toolchain.sh fetches one. build/out/ holds the objects.
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+MAKEFLAGS += --no-builtin-rules
+
+OUT := build/out
+
+# Made by the scripts when they are missing or older than these, before anything else (make re-reads itself then).
+include $(OUT)/toolchain.mk $(OUT)/sources.mk
+$(OUT)/toolchain.mk: build/toolchain.sh build/common.sh build/debian.sh ; @build/toolchain.sh && touch $@
+$(OUT)/sources.mk: build/sources.sh build/sources.txt build/common.sh build/debian.sh ; @build/sources.sh && touch $@
+
+VARIANTS := simd relaxed simd-threads relaxed-threads
+
+# ---- flags ----
+
+SIMD_simd    := -msimd128
+SIMD_relaxed := -msimd128 -mrelaxed-simd
+OPTIMIZE     := -O3 -DNDEBUG -ffunction-sections -fdata-sections $(if $(DEBUG),-g)
+
+# For every module, threads or not: the kernels are the same, and only main-thread code touches XNNPACK's own state.
+XNNPACK_FLAGS := $(OPTIMIZE) -matomics -mbulk-memory -fno-math-errno -w -Ibuild/stub -I$(SOURCES)/xnnpack/include \
+  -I$(SOURCES)/xnnpack/src -I$(SOURCES)/fp16/include -I$(SOURCES)/fxdiv/include -I$(SOURCES)/pthreadpool/include
+include build/xnnpack.mk
+
+PTHREADPOOL_FLAGS := $(OPTIMIZE) -std=gnu11 -w -I$(SOURCES)/pthreadpool/include -I$(SOURCES)/pthreadpool/src \
+  -I$(SOURCES)/fxdiv/include -DFXDIV_USE_INLINE_ASSEMBLY=0 -DPTHREADPOOL_USE_CONDVAR=0 -DPTHREADPOOL_USE_FUTEX=1
+
+CLIP_FLAGS := $(OPTIMIZE) -std=gnu11 -Wall -Wextra -Werror -fno-math-errno -mbulk-memory -DUTF8PROC_STATIC -Isrc \
+  $(addprefix -isystem $(SOURCES)/,xnnpack/include pthreadpool/include pthreadpool/src fxdiv/include stb utf8proc jsmn)
+
+# ---- what goes into which module ----
+
+CLIP_SOURCES := $(wildcard src/*.c) build/runtime.c
+BACKEND      := src/pthreadpool_backend.c
+RELAXED_ONLY := $(filter src/kernels_relaxed%.c,$(CLIP_SOURCES))
+
+# $(call variant,NAME,simd|relaxed,threads or nothing)
+define variant
+CLIP_SOURCES_$1 := $(filter-out $(if $3,,$(BACKEND)) $(if $(filter simd,$2),$(RELAXED_ONLY)),$(CLIP_SOURCES))
+POOL_SOURCES_$1 := $(if $3,$(if $(wildcard $(BACKEND)),portable-api memory,shim),shim)
+OBJECTS_$1 := $$(patsubst %.c,$(OUT)/obj/$1/%.o,$$(notdir $$(CLIP_SOURCES_$1))) \
+  $$(patsubst %,$(OUT)/obj/$1/pthreadpool/%.o,$$(POOL_SOURCES_$1)) $(OUT)/obj/$1/utf8proc/utf8proc.o
+FLAGS_$1 := $(SIMD_$2) $(if $3,-matomics -mbulk-memory -DCLIP_THREADS=1) $(if $(filter relaxed,$2),-DCLIP_RELAXED=1)
+
+$(OUT)/obj/$1/%.o: src/%.c emcc.mk ; @mkdir -p $$(@D); $(EMSCRIPTEN)/emcc $(CLIP_FLAGS) $$(FLAGS_$1) -MMD -MP -c $$< -o $$@
+$(OUT)/obj/$1/%.o: build/%.c emcc.mk ; @mkdir -p $$(@D); $(EMSCRIPTEN)/emcc $(CLIP_FLAGS) $$(FLAGS_$1) -MMD -MP -c $$< -o $$@
+$(OUT)/obj/$1/pthreadpool/%.o: $(SOURCES)/pthreadpool/src/%.c emcc.mk
+	@mkdir -p $$(@D); $(EMSCRIPTEN)/emcc $(PTHREADPOOL_FLAGS) $$(FLAGS_$1) -c $$< -o $$@
+$(OUT)/obj/$1/utf8proc/%.o: $(SOURCES)/utf8proc/%.c emcc.mk
+	@mkdir -p $$(@D); $(EMSCRIPTEN)/emcc $(OPTIMIZE) -w -DUTF8PROC_STATIC $$(FLAGS_$1) -c $$< -o $$@
+
+$(OUT)/link/clip-$1.wasm: $$(OBJECTS_$1) $$(XNNPACK_OBJECTS_$2)
+	@mkdir -p $$(@D); $(WASM_LD) -m wasm32 $(LINK) $(if $3,$(LINK_THREADS)) $$^ $$(call LIBRARIES,$(if $3,-ww)) -o $$@
+
+-include $$(OBJECTS_$1:.o=.d)
+endef
+
+# ---- linking ----
+# wasm-ld itself, not emcc: emcc would insist on its own JavaScript for shared memory. The libraries of the threads
+# modules are those for "wasm workers" (-ww): they lock what is shared, and start no threads. The stack comes first in
+# memory, so that overflowing it traps instead of overwriting data.
+
+LINK := --no-entry --gc-sections --stack-first -z stack-size=524288 --max-memory=4294967296 $(if $(DEBUG),,--strip-debug) \
+  --export-if-defined=__heap_base
+LINK_THREADS := --import-memory --shared-memory --export=__stack_pointer --export=__wasm_init_tls --export=__tls_size \
+  --export=__tls_align
+LIBRARIES = $(wildcard $(SYSTEM_LIBRARIES)/libbulkmemory.a) \
+  $(patsubst %,$(SYSTEM_LIBRARIES)/lib%$1.a,c emmalloc compiler_rt)
+
+WASM_OPT_FLAGS := -O3 --enable-simd --enable-bulk-memory --enable-sign-ext --enable-mutable-globals \
+  --enable-nontrapping-float-to-int $(if $(DEBUG),-g,--strip-debug --strip-producers --strip-target-features)
+
+$(foreach v,$(VARIANTS),$(eval $(call variant,$v,$(firstword $(subst -, ,$v)),$(findstring threads,$v))))
+
+$(OUT)/wasm/clip-%.wasm: $(OUT)/link/clip-%.wasm
+	@mkdir -p $(@D); $(WASM_OPT) $(WASM_OPT_FLAGS) $(if $(findstring relaxed,$*),--enable-relaxed-simd) \
+	  $(if $(findstring threads,$*),--enable-threads) $< -o $@
+
+web/wasm/%.wasm: $(OUT)/wasm/%.wasm
+	@mkdir -p $(@D); cp $< $@.new && mv $@.new $@
+
+MODULES := $(VARIANTS:%=web/wasm/clip-%.wasm)
+
+.PHONY: all clean
+all: $(MODULES)
+	@node build/sizes.mjs $(MODULES)
+clean:
+	rm -rf $(OUT)/obj $(OUT)/link $(OUT)/wasm $(OUT)/native web/wasm
