@@ -1,0 +1,39 @@
+/* format.h - what a picture's headers say, read before anything is decoded or allocated. */
+#ifndef CLIP_FORMAT_H
+#define CLIP_FORMAT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "status.h"
+
+typedef enum { CLIP_JPEG, CLIP_PNG, CLIP_GIF, CLIP_BMP, CLIP_PSD, CLIP_PNM } clip_format;
+
+typedef struct {
+    clip_format format;
+    uint32_t width, height;  /* pixels as stored; neither 0 nor more than image.h allows */
+    uint32_t orientation;    /* 1..8 */
+    size_t data;             /* PNM, BMP: where pixels begin. PSD: where the compression field is. Others: 0 */
+    uint32_t channels;       /* PNM, PSD: channels stored. BMP: bits a pixel */
+    uint32_t maximum;        /* PNM: the value of full brightness. PSD: bits a channel */
+} clip_header;
+
+/* CLIP_ERROR_IMAGE_FORMAT for what is not known here (or a known format's dialect that is not), CLIP_ERROR_IMAGE_SIZE,
+ * CLIP_ERROR_IMAGE. */
+clip_status clip_header_read(clip_header *header, const uint8_t *bytes, size_t length);
+
+/* Whether the rest of the file is all there, as far as that can be told without decoding: decoders take missing bytes for
+ * zeros, and reserve memory for what the header promises. PNG's checksums are compared. CLIP_ERROR_IMAGE. */
+clip_status clip_header_check(const clip_header *header, const uint8_t *bytes, size_t length);
+
+/* GIF: the first frame. */
+typedef struct {
+    size_t end;                        /* just past the frame's data */
+    size_t control;                    /* its graphic control extension's flags, 0 if it has none */
+    uint32_t left, top, width, height; /* of the frame on the screen */
+    uint8_t around[3];                 /* RGB of the screen around the frame */
+} clip_gif_frame;
+
+clip_status clip_gif_first_frame(clip_gif_frame *frame, const uint8_t *bytes, size_t length);
+
+#endif
