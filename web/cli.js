@@ -7,7 +7,9 @@ import { ClipError } from './error.js';
 
 const HELP = `Usage: clip-wasm COMMAND [OPTIONS]
 
-${Object.values(COMMANDS).map(({ usage, about }) => `  ${usage}\n      ${about}`).join('\n')}
+${Object.values(COMMANDS)
+  .map(({ usage, about }) => `  ${usage}\n      ${about}`)
+  .join('\n')}
 
 MODEL is the embedded model's name, a folder (our own form, Hugging Face's or OpenCLIP's), an address, or owner/name of the
 hub; the embedded model by default. DTYPE is f32, q8 (the default) or q4.
@@ -15,36 +17,41 @@ hub; the embedded model by default. DTYPE is f32, q8 (the default) or q4.
 
 /** @param {string[]} argv @returns {Promise<number>} */
 async function main(argv) {
-    const [name, ...rest] = argv;
-    if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-        (name === undefined ? process.stderr : process.stdout).write(HELP);
-        return name === undefined ? 2 : 0;
-    }
-    if (!Object.hasOwn(COMMANDS, name)) throw new Usage(`there is no command ${JSON.stringify(name)}; see clip-wasm --help`);
-    const command = COMMANDS[name];
-    let parsed;
-    try {
-        parsed = parseArgs({ args: rest, options: { ...command.options, help: { type: 'boolean', short: 'h' } }, allowPositionals: true });
-    } catch (error) {
-        throw new Usage(`${/** @type {Error} */ (error).message}\nUsage: clip-wasm ${command.usage}`);
-    }
-    if (parsed.values.help) {
-        process.stdout.write(`Usage: clip-wasm ${command.usage}\n\n${command.about}\n`);
-        return 0;
-    }
-    return (await command.run(/** @type {any} */ (parsed.values), parsed.positionals)) ?? 0;
+  const [name, ...rest] = argv;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    (name === undefined ? process.stderr : process.stdout).write(HELP);
+    return name === undefined ? 2 : 0;
+  }
+  if (!Object.hasOwn(COMMANDS, name))
+    throw new Usage(`there is no command ${JSON.stringify(name)}; see clip-wasm --help`);
+  const command = COMMANDS[name];
+  let parsed;
+  try {
+    parsed = parseArgs({
+      args: rest,
+      options: { ...command.options, help: { type: 'boolean', short: 'h' } },
+      allowPositionals: true,
+    });
+  } catch (error) {
+    throw new Usage(`${/** @type {Error} */ (error).message}\nUsage: clip-wasm ${command.usage}`);
+  }
+  if (parsed.values.help) {
+    process.stdout.write(`Usage: clip-wasm ${command.usage}\n\n${command.about}\n`);
+    return 0;
+  }
+  return (await command.run(/** @type {any} */ (parsed.values), parsed.positionals)) ?? 0;
 }
 
 process.stdout.on('error', error => {
-    if (/** @type {NodeJS.ErrnoException} */ (error).code === 'EPIPE') process.exit(0); // head has seen enough
-    throw error;
+  if (/** @type {NodeJS.ErrnoException} */ (error).code === 'EPIPE') process.exit(0); // head has seen enough
+  throw error;
 });
 main(process.argv.slice(2)).then(
-    status => (process.exitCode = status),
-    error => {
-        finishProgress();
-        const typed = error instanceof ClipError || error instanceof Usage || error?.code?.startsWith?.('E');
-        process.stderr.write(`clip-wasm: ${typed ? error.message : (error?.stack ?? error)}\n`);
-        process.exitCode = error instanceof Usage ? 2 : 1;
-    },
+  status => (process.exitCode = status),
+  error => {
+    finishProgress();
+    const typed = error instanceof ClipError || error instanceof Usage || error?.code?.startsWith?.('E');
+    process.stderr.write(`clip-wasm: ${typed ? error.message : (error?.stack ?? error)}\n`);
+    process.exitCode = error instanceof Usage ? 2 : 1;
+  },
 );

@@ -22,165 +22,175 @@ const FATAL = ['crashed', 'out-of-memory', 'worker'];
 const isFatal = error => error instanceof ClipError && FATAL.includes(error.code);
 
 export class Client {
-    /** @param {(warning: PlainError) => void} onWarning */
-    constructor(onWarning) {
-        this.onWarning = onWarning;
-        this.disposed = false;
-        /** The end of the last call. @type {Promise<unknown>} */
-        this.last = Promise.resolve();
-    }
+  /** @param {(warning: PlainError) => void} onWarning */
+  constructor(onWarning) {
+    this.onWarning = onWarning;
+    this.disposed = false;
+    /** The end of the last call. @type {Promise<unknown>} */
+    this.last = Promise.resolve();
+  }
 
-    /** Does a call; at most one at a time. @param {Call | null} _call @param {any[]} _args @param {CallOptions} _options @returns {Promise<any>} */
-    async perform(_call, _args, _options) {
-        throw new Error('not implemented by this client');
-    }
+  /** Does a call; at most one at a time. @param {Call | null} _call @param {any[]} _args @param {CallOptions} _options @returns {Promise<any>} */
+  async perform(_call, _args, _options) {
+    throw new Error('not implemented by this client');
+  }
 
-    /** Ends whatever runs. */
-    end() {}
+  /** Ends whatever runs. */
+  end() {}
 
-    /** A method of Session, or null to only open it; then the answer is its info. @param {Call | null} call @param {any[]} args
-     *  @param {CallOptions} [options] @returns {Promise<any>} rejects at once when the signal aborts */
-    request(call, args, options = {}) {
-        const { signal } = options;
-        const turn = this.last.then(() => {
-            throwIfAborted(signal);
-            if (this.disposed) throw new ClipError('disposed', 'This model was disposed of.');
-            return this.perform(call, args, options);
-        });
-        this.last = turn.catch(() => {});
-        if (!signal) return turn;
-        return new Promise((resolve, reject) => {
-            const abort = () => reject(new ClipError('aborted', 'The operation was aborted.', signal.reason));
-            if (signal.aborted) abort();
-            signal.addEventListener('abort', abort, { once: true });
-            turn.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-        });
-    }
+  /** A method of Session, or null to only open it; then the answer is its info. @param {Call | null} call @param {any[]} args
+   *  @param {CallOptions} [options] @returns {Promise<any>} rejects at once when the signal aborts */
+  request(call, args, options = {}) {
+    const { signal } = options;
+    const turn = this.last.then(() => {
+      throwIfAborted(signal);
+      if (this.disposed) throw new ClipError('disposed', 'This model was disposed of.');
+      return this.perform(call, args, options);
+    });
+    this.last = turn.catch(() => {});
+    if (!signal) return turn;
+    return new Promise((resolve, reject) => {
+      const abort = () => reject(new ClipError('aborted', 'The operation was aborted.', signal.reason));
+      if (signal.aborted) abort();
+      signal.addEventListener('abort', abort, { once: true });
+      turn.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+    });
+  }
 
-    dispose() {
-        this.disposed = true;
-        this.end();
-    }
+  dispose() {
+    this.disposed = true;
+    this.end();
+  }
 }
 
 export class WorkerClient extends Client {
-    /** @param {() => Worker} start @param {object} open what the worker's open needs @param {(warning: PlainError) => void} onWarning */
-    constructor(start, open, onWarning) {
-        super(onWarning);
-        this.start = start;
-        this.open = open;
-        /** @type {Worker | null} */
-        this.worker = null;
-        /** @type {SessionInfo | null} */
-        this.info = null;
-        this.count = 0;
-        /** @type {((error: ClipError) => void) | null} */
-        this.fail = null;
-    }
+  /** @param {() => Worker} start @param {object} open what the worker's open needs @param {(warning: PlainError) => void} onWarning */
+  constructor(start, open, onWarning) {
+    super(onWarning);
+    this.start = start;
+    this.open = open;
+    /** @type {Worker | null} */
+    this.worker = null;
+    /** @type {SessionInfo | null} */
+    this.info = null;
+    this.count = 0;
+    /** @type {((error: ClipError) => void) | null} */
+    this.fail = null;
+  }
 
-    /** @override @param {Call | null} call @param {any[]} args @param {CallOptions} options */
-    async perform(call, args, options) {
-        try {
-            if (!this.worker) {
-                this.#launch();
-                this.info = await this.#send('open', this.open, { ...options, transfer: [] });
-            }
-            return call ? await this.#send(call, args, options) : this.info;
-        } catch (error) {
-            if (isFatal(error) || !this.info) this.end();
-            throw error;
-        }
+  /** @override @param {Call | null} call @param {any[]} args @param {CallOptions} options */
+  async perform(call, args, options) {
+    try {
+      if (!this.worker) {
+        this.#launch();
+        this.info = await this.#send('open', this.open, { ...options, transfer: [] });
+      }
+      return call ? await this.#send(call, args, options) : this.info;
+    } catch (error) {
+      if (isFatal(error) || !this.info) this.end();
+      throw error;
     }
+  }
 
-    #launch() {
-        this.info = null;
-        try {
-            this.worker = this.start();
-        } catch (error) {
-            throw new ClipError('worker', `The worker cannot be started: ${/** @type {Error} */ (error).message}`, error);
-        }
+  #launch() {
+    this.info = null;
+    try {
+      this.worker = this.start();
+    } catch (error) {
+      throw new ClipError('worker', `The worker cannot be started: ${/** @type {Error} */ (error).message}`, error);
     }
+  }
 
-    /** @param {Call | 'open'} call @param {any} args @param {CallOptions} options @returns {Promise<any>} */
-    #send(call, args, { signal, onProgress, transfer = [] }) {
-        const worker = /** @type {Worker} */ (this.worker);
-        const id = ++this.count;
-        /** @type {ReturnType<typeof setTimeout>} */
-        let timer;
-        const abort = () => {
-            worker.postMessage({ abort: id });
-            timer = setTimeout(() => this.end(), GRACE);
-        };
-        return new Promise((resolve, reject) => {
-            this.fail = reject;
-            worker.onmessage = ({ data }) => {
-                if (data.id !== id) return;
-                if (data.progress) onProgress?.(data.progress);
-                else if (data.warning) this.onWarning(data.warning);
-                else if (data.error) reject(fromPlain(data.error));
-                else resolve(data.result);
-            };
-            worker.onmessageerror = () => reject(new ClipError('worker', 'The worker sent what cannot be read.'));
-            worker.onerror = event => {
-                event.preventDefault();
-                const where = event.filename ? ` (${event.filename}:${event.lineno})` : '';
-                reject(new ClipError('worker', `The worker failed: ${event.message || 'its script cannot be loaded'}${where}.`));
-            };
-            signal?.addEventListener('abort', abort, { once: true });
-            try {
-                worker.postMessage({ id, call, args }, transfer);
-            } catch (error) {
-                reject(cannotSend(error));
-            }
-        }).finally(() => {
-            clearTimeout(timer);
-            this.fail = null;
-            signal?.removeEventListener('abort', abort);
-        });
-    }
+  /** @param {Call | 'open'} call @param {any} args @param {CallOptions} options @returns {Promise<any>} */
+  #send(call, args, { signal, onProgress, transfer = [] }) {
+    const worker = /** @type {Worker} */ (this.worker);
+    const id = ++this.count;
+    /** @type {ReturnType<typeof setTimeout>} */
+    let timer;
+    const abort = () => {
+      worker.postMessage({ abort: id });
+      timer = setTimeout(() => this.end(), GRACE);
+    };
+    return new Promise((resolve, reject) => {
+      this.fail = reject;
+      worker.onmessage = ({ data }) => {
+        if (data.id !== id) return;
+        if (data.progress) onProgress?.(data.progress);
+        else if (data.warning) this.onWarning(data.warning);
+        else if (data.error) reject(fromPlain(data.error));
+        else resolve(data.result);
+      };
+      worker.onmessageerror = () => reject(new ClipError('worker', 'The worker sent what cannot be read.'));
+      worker.onerror = event => {
+        event.preventDefault();
+        const where = event.filename ? ` (${event.filename}:${event.lineno})` : '';
+        reject(
+          new ClipError('worker', `The worker failed: ${event.message || 'its script cannot be loaded'}${where}.`),
+        );
+      };
+      signal?.addEventListener('abort', abort, { once: true });
+      try {
+        worker.postMessage({ id, call, args }, transfer);
+      } catch (error) {
+        reject(cannotSend(error));
+      }
+    }).finally(() => {
+      clearTimeout(timer);
+      this.fail = null;
+      signal?.removeEventListener('abort', abort);
+    });
+  }
 
-    /** @override */
-    end() {
-        this.worker?.terminate();
-        this.worker = null;
-        this.info = null;
-        this.fail?.(this.disposed ? new ClipError('disposed', 'This model was disposed of.') : new ClipError('aborted', 'The operation was aborted.'));
-    }
+  /** @override */
+  end() {
+    this.worker?.terminate();
+    this.worker = null;
+    this.info = null;
+    this.fail?.(
+      this.disposed
+        ? new ClipError('disposed', 'This model was disposed of.')
+        : new ClipError('aborted', 'The operation was aborted.'),
+    );
+  }
 }
 
 /** Bitmaps of foreign pictures do not cross to workers. @param {unknown} error */
 function cannotSend(error) {
-    const { name, message } = /** @type {DOMException} */ (error);
-    return name === 'DataCloneError' && /ImageBitmap|origin/i.test(message)
-        ? new ClipError('tainted-image', 'The picture comes from another origin, which does not allow its pixels to be read.', error)
-        : new ClipError('bad-input', `The input cannot be sent to the worker: ${message}`, error);
+  const { name, message } = /** @type {DOMException} */ (error);
+  return name === 'DataCloneError' && /ImageBitmap|origin/i.test(message)
+    ? new ClipError(
+        'tainted-image',
+        'The picture comes from another origin, which does not allow its pixels to be read.',
+        error,
+      )
+    : new ClipError('bad-input', `The input cannot be sent to the worker: ${message}`, error);
 }
 
 export class LocalClient extends Client {
-    /** @param {(watch: import('./session.js').SessionWatch) => Promise<Session>} open @param {(warning: PlainError) => void} onWarning */
-    constructor(open, onWarning) {
-        super(onWarning);
-        this.open = open;
-        /** @type {Session | null} */
-        this.session = null;
-    }
+  /** @param {(watch: import('./session.js').SessionWatch) => Promise<Session>} open @param {(warning: PlainError) => void} onWarning */
+  constructor(open, onWarning) {
+    super(onWarning);
+    this.open = open;
+    /** @type {Session | null} */
+    this.session = null;
+  }
 
-    /** @override @param {Call | null} call @param {any[]} args @param {CallOptions} options */
-    async perform(call, args, { signal, onProgress }) {
-        const watch = { signal: signal ?? undefined, onProgress, onWarning: this.onWarning };
-        try {
-            this.session ??= await this.open(watch);
-            return call ? await this.session.call(call, args, watch) : this.session.info;
-        } catch (error) {
-            const typed = error instanceof ClipError ? error : fromPlain(toPlain(error));
-            if (isFatal(typed)) this.end();
-            throw typed;
-        }
+  /** @override @param {Call | null} call @param {any[]} args @param {CallOptions} options */
+  async perform(call, args, { signal, onProgress }) {
+    const watch = { signal: signal ?? undefined, onProgress, onWarning: this.onWarning };
+    try {
+      this.session ??= await this.open(watch);
+      return call ? await this.session.call(call, args, watch) : this.session.info;
+    } catch (error) {
+      const typed = error instanceof ClipError ? error : fromPlain(toPlain(error));
+      if (isFatal(typed)) this.end();
+      throw typed;
     }
+  }
 
-    /** @override */
-    end() {
-        this.session?.dispose();
-        this.session = null;
-    }
+  /** @override */
+  end() {
+    this.session?.dispose();
+    this.session = null;
+  }
 }

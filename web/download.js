@@ -23,176 +23,184 @@ import { ClipError, throwIfAborted } from './error.js';
 
 /** Hex sha256; null where the page's origin is not secure (http), which has no crypto.subtle. @param {Uint8Array} bytes */
 export async function sha256(bytes) {
-    if (!globalThis.crypto?.subtle) return null;
-    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', /** @type {BufferSource} */ (bytes)));
-    return Array.from(digest, byte => byte.toString(16).padStart(2, '0')).join('');
+  if (!globalThis.crypto?.subtle) return null;
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', /** @type {BufferSource} */ (bytes)));
+  return Array.from(digest, byte => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /** Calls at most ten times a second, and at each change of phase or file, and at the end. @param {Watch['onProgress']} onProgress */
 export function throttled(onProgress) {
-    let last = 0;
-    let topic = '';
-    return (/** @type {Progress} */ progress) => {
-        const now = performance.now();
-        const same = topic === progress.phase + progress.file;
-        if (same && now - last < 100 && progress.loaded < progress.total) return;
-        topic = progress.phase + progress.file;
-        last = now;
-        onProgress?.(progress);
-    };
+  let last = 0;
+  let topic = '';
+  return (/** @type {Progress} */ progress) => {
+    const now = performance.now();
+    const same = topic === progress.phase + progress.file;
+    if (same && now - last < 100 && progress.loaded < progress.total) return;
+    topic = progress.phase + progress.file;
+    last = now;
+    onProgress?.(progress);
+  };
 }
 
 export class Chunks {
-    /** @param {ChunkedFile} file @param {Store | null} store @param {Watch & { onUnstored?: (error: unknown) => void }} [watch] */
-    constructor(file, store, { signal, onProgress, onUnstored } = {}) {
-        this.file = file;
-        this.store = store;
-        this.signal = signal;
-        this.report = throttled(onProgress);
-        this.onUnstored = onUnstored;
-        this.count = Math.ceil(file.bytes / file.chunk);
-        /** The chunk that was asked for last: many small tensors lie in one. @type {{ index: number, bytes: Uint8Array } | null} */
-        this.current = null;
-        /** @type {boolean[] | null} */
-        this.stored = null;
-        /** @type {SourceFile | null} */
-        this.source = null;
-        /** The network's stream and the chunk it comes to next. @type {{ pieces: AsyncIterator<Uint8Array>, index: number, end: number } | null} */
-        this.run = null;
-        /** Of the piece that reached over a chunk's end. */
-        this.rest = new Uint8Array(0);
-    }
+  /** @param {ChunkedFile} file @param {Store | null} store @param {Watch & { onUnstored?: (error: unknown) => void }} [watch] */
+  constructor(file, store, { signal, onProgress, onUnstored } = {}) {
+    this.file = file;
+    this.store = store;
+    this.signal = signal;
+    this.report = throttled(onProgress);
+    this.onUnstored = onUnstored;
+    this.count = Math.ceil(file.bytes / file.chunk);
+    /** The chunk that was asked for last: many small tensors lie in one. @type {{ index: number, bytes: Uint8Array } | null} */
+    this.current = null;
+    /** @type {boolean[] | null} */
+    this.stored = null;
+    /** @type {SourceFile | null} */
+    this.source = null;
+    /** The network's stream and the chunk it comes to next. @type {{ pieces: AsyncIterator<Uint8Array>, index: number, end: number } | null} */
+    this.run = null;
+    /** Of the piece that reached over a chunk's end. @type {Uint8Array} */
+    this.rest = new Uint8Array(0);
+  }
 
-    /** @param {number} index */
-    #size(index) {
-        return Math.min(this.file.chunk, this.file.bytes - index * this.file.chunk);
-    }
+  /** @param {number} index */
+  #size(index) {
+    return Math.min(this.file.chunk, this.file.bytes - index * this.file.chunk);
+  }
 
-    /** Chunk `index`, checked. `last`: up to which chunk the next ones will be asked for, one after the other. @param {number} index
-     *  @param {number} [last] @returns {Promise<Uint8Array>} */
-    async get(index, last = this.count - 1) {
-        throwIfAborted(this.signal);
-        if (this.current?.index !== index) {
-            this.current = null;
-            this.current = { index, bytes: await this.#find(index, this.file.sha256 ? this.count - 1 : last) };
-        }
-        return this.current.bytes;
+  /** Chunk `index`, checked. `last`: up to which chunk the next ones will be asked for, one after the other. @param {number} index
+   *  @param {number} [last] @returns {Promise<Uint8Array>} */
+  async get(index, last = this.count - 1) {
+    throwIfAborted(this.signal);
+    if (this.current?.index !== index) {
+      this.current = null;
+      this.current = { index, bytes: await this.#find(index, this.file.sha256 ? this.count - 1 : last) };
     }
+    return this.current.bytes;
+  }
 
-    /** @param {number} index @param {number} last @returns {Promise<Uint8Array>} */
-    async #find(index, last) {
-        const { store, file } = this;
-        this.stored ??= store
-            ? await store.hasChunks(Array.from({ length: this.count }, (_, i) => file.key(i))).catch(() => [])
-            : [];
-        if (store && this.stored[index]) {
-            const bytes = await store.getChunk(file.key(index)).catch(() => null);
-            if (bytes && bytes.length === this.#size(index) && (await this.#isRight(index, bytes))) {
-                this.#advance('load', index, bytes.length);
-                return bytes;
-            }
-            this.stored[index] = false; // lost or changed on the disk: fetch it again
-        }
-        let bytes = await this.#next(index, last);
-        if (!(await this.#isRight(index, bytes))) {
-            await this.#stop();
-            bytes = await this.#next(index, index);
-            if (!(await this.#isRight(index, bytes))) {
-                const from = index * file.chunk;
-                throw new ClipError('wrong-chunk', `${file.name}: bytes ${from} to ${from + bytes.length} came twice with a wrong sha256.`);
-            }
-        }
-        if (this.store) {
-            try {
-                await this.store.putChunk(file.key(index), bytes);
-                this.stored[index] = true;
-            } catch (error) {
-                this.store = null; // full, or gone: go on without
-                this.onUnstored?.(error);
-            }
-        }
+  /** @param {number} index @param {number} last @returns {Promise<Uint8Array>} */
+  async #find(index, last) {
+    const { store, file } = this;
+    this.stored ??= store
+      ? await store.hasChunks(Array.from({ length: this.count }, (_, i) => file.key(i))).catch(() => [])
+      : [];
+    if (store && this.stored[index]) {
+      const bytes = await store.getChunk(file.key(index)).catch(() => null);
+      if (bytes && bytes.length === this.#size(index) && (await this.#isRight(index, bytes))) {
+        this.#advance('load', index, bytes.length);
         return bytes;
+      }
+      this.stored[index] = false; // lost or changed on the disk: fetch it again
     }
+    let bytes = await this.#next(index, last);
+    if (!(await this.#isRight(index, bytes))) {
+      await this.#stop();
+      bytes = await this.#next(index, index);
+      if (!(await this.#isRight(index, bytes))) {
+        const from = index * file.chunk;
+        throw new ClipError(
+          'wrong-chunk',
+          `${file.name}: bytes ${from} to ${from + bytes.length} came twice with a wrong sha256.`,
+        );
+      }
+    }
+    if (this.store) {
+      try {
+        await this.store.putChunk(file.key(index), bytes);
+        this.stored[index] = true;
+      } catch (error) {
+        this.store = null; // full, or gone: go on without
+        this.onUnstored?.(error);
+      }
+    }
+    return bytes;
+  }
 
-    /** Whether every chunk is in the store now. */
-    get complete() {
-        return this.stored !== null && Array.from({ length: this.count }, (_, i) => this.stored?.[i]).every(Boolean);
-    }
+  /** Whether every chunk is in the store now. */
+  get complete() {
+    return this.stored !== null && Array.from({ length: this.count }, (_, i) => this.stored?.[i]).every(Boolean);
+  }
 
-    /** @param {number} index @param {Uint8Array} bytes */
-    async #isRight(index, bytes) {
-        const expected = this.file.sha256?.[index];
-        if (!expected) return true;
-        const found = await sha256(bytes);
-        return found === null || found === expected;
-    }
+  /** @param {number} index @param {Uint8Array} bytes */
+  async #isRight(index, bytes) {
+    const expected = this.file.sha256?.[index];
+    if (!expected) return true;
+    const found = await sha256(bytes);
+    return found === null || found === expected;
+  }
 
-    /** @param {Progress['phase']} phase @param {number} index @param {number} bytes of the chunk */
-    #advance(phase, index, bytes) {
-        this.report({ phase, file: this.file.name, loaded: index * this.file.chunk + bytes, total: this.file.bytes });
-    }
+  /** @param {Progress['phase']} phase @param {number} index @param {number} bytes of the chunk */
+  #advance(phase, index, bytes) {
+    this.report({ phase, file: this.file.name, loaded: index * this.file.chunk + bytes, total: this.file.bytes });
+  }
 
-    /** Chunk `index` from the network, whose stream goes on to the next stored chunk or `last`. @param {number} index @param {number} last */
-    async #next(index, last) {
-        if (this.run?.index !== index || this.run.end < index) {
-            await this.#stop();
-            let end = index;
-            while (end < last && !this.stored?.[end + 1]) end++;
-            this.source ??= await this.file.open();
-            const pieces = this.source.stream(index * this.file.chunk, Math.min((end + 1) * this.file.chunk, this.file.bytes), this.signal);
-            this.run = { pieces: pieces[Symbol.asyncIterator](), index, end };
-        }
-        const bytes = new Uint8Array(this.#size(index));
-        for (let at = 0; at < bytes.length; ) {
-            throwIfAborted(this.signal);
-            if (!this.rest.length) {
-                const { done, value } = await this.run.pieces.next();
-                if (done) throw new ClipError('wrong-size', `${this.file.name} ended early.`);
-                this.rest = value;
-            }
-            const part = this.rest.subarray(0, bytes.length - at);
-            bytes.set(part, at);
-            this.rest = this.rest.subarray(part.length);
-            at += part.length;
-            this.#advance('download', index, at);
-        }
-        this.run.index++;
-        return bytes;
+  /** Chunk `index` from the network, whose stream goes on to the next stored chunk or `last`. @param {number} index @param {number} last */
+  async #next(index, last) {
+    if (this.run?.index !== index || this.run.end < index) {
+      await this.#stop();
+      let end = index;
+      while (end < last && !this.stored?.[end + 1]) end++;
+      this.source ??= await this.file.open();
+      const pieces = this.source.stream(
+        index * this.file.chunk,
+        Math.min((end + 1) * this.file.chunk, this.file.bytes),
+        this.signal,
+      );
+      this.run = { pieces: pieces[Symbol.asyncIterator](), index, end };
     }
+    const bytes = new Uint8Array(this.#size(index));
+    for (let at = 0; at < bytes.length;) {
+      throwIfAborted(this.signal);
+      if (!this.rest.length) {
+        const { done, value } = await this.run.pieces.next();
+        if (done) throw new ClipError('wrong-size', `${this.file.name} ended early.`);
+        this.rest = value;
+      }
+      const part = this.rest.subarray(0, bytes.length - at);
+      bytes.set(part, at);
+      this.rest = this.rest.subarray(part.length);
+      at += part.length;
+      this.#advance('download', index, at);
+    }
+    this.run.index++;
+    return bytes;
+  }
 
-    async #stop() {
-        this.rest = new Uint8Array(0);
-        const { run } = this;
-        this.run = null;
-        await run?.pieces.return?.();
-    }
+  async #stop() {
+    this.rest = new Uint8Array(0);
+    const { run } = this;
+    this.run = null;
+    await run?.pieces.return?.();
+  }
 
-    /** Ends what is still open. */
-    async close() {
-        await this.#stop();
-        this.source?.close?.();
-    }
+  /** Ends what is still open. */
+  async close() {
+    await this.#stop();
+    this.source?.close?.();
+  }
 }
 
 /**
  * Gives a reader (a tower or a converter) the ranges that it wants.
- * @param {{ want: () => import('./engine.js').Range | null, push: (bytes: Uint8Array) => void }} reader already opened
+ * @param {{ want: () => import('./tower.js').Range | null, push: (bytes: Uint8Array) => void }} reader already opened
  * @param {Chunks} chunks
  * @param {() => void} [pushed] called after each chunk
  */
 export async function feed(reader, chunks, pushed) {
-    const { chunk, bytes } = chunks.file;
-    try {
-        for (let range; (range = reader.want()); ) {
-            const index = Math.floor(range.offset / chunk);
-            const end = Math.min(bytes, range.offset + range.length);
-            if (range.offset >= bytes || !range.length) throw new ClipError('bad-file', `${chunks.file.name} is shorter than its header says.`);
-            const data = await chunks.get(index, Math.ceil(end / chunk) - 1);
-            const from = index * chunk;
-            reader.push(data.subarray(range.offset - from, Math.min(end - from, data.length)));
-            await pushed?.();
-        }
-    } finally {
-        await chunks.close();
+  const { chunk, bytes } = chunks.file;
+  try {
+    for (let range; (range = reader.want());) {
+      const index = Math.floor(range.offset / chunk);
+      const end = Math.min(bytes, range.offset + range.length);
+      if (range.offset >= bytes || !range.length)
+        throw new ClipError('bad-file', `${chunks.file.name} is shorter than its header says.`);
+      const data = await chunks.get(index, Math.ceil(end / chunk) - 1);
+      const from = index * chunk;
+      reader.push(data.subarray(range.offset - from, Math.min(end - from, data.length)));
+      await pushed?.();
     }
+  } finally {
+    await chunks.close();
+  }
 }

@@ -4,14 +4,14 @@ export const EMBEDDED = 'clip-nano';
 
 /** @returns {import('./sources/spec.js').SourceSpec & { type: 'http' }} */
 export const embeddedSpec = () => ({
-    type: 'http',
-    url: new URL('../weights/clip-nano/', import.meta.url).href,
-    id: EMBEDDED,
-    name: EMBEDDED,
-    revalidate: true, // the package may have been updated
-    files: {
-        'clip.json': new URL('../weights/clip-nano/clip.json', import.meta.url).href,
-        'vision.q8.safetensors': new URL('../weights/clip-nano/vision.q8.safetensors', import.meta.url).href,
-        'text.q8.safetensors': new URL('../weights/clip-nano/text.q8.safetensors', import.meta.url).href,
-    },
+  type: 'http',
+  url: new URL('../weights/clip-nano/', import.meta.url).href,
+  id: EMBEDDED,
+  name: EMBEDDED,
+  revalidate: true, // the package may have been updated
+  files: {
+    'clip.json': new URL('../weights/clip-nano/clip.json', import.meta.url).href,
+    'vision.q8.safetensors': new URL('../weights/clip-nano/vision.q8.safetensors', import.meta.url).href,
+    'text.q8.safetensors': new URL('../weights/clip-nano/text.q8.safetensors', import.meta.url).href,
+  },
 });

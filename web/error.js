@@ -18,25 +18,35 @@
  */
 
 export class ClipError extends Error {
-    /**
-     * @param {ClipErrorCode} code
-     * @param {string} message what was wrong with what: the file, the tensor, the offset, the label
-     * @param {unknown} [cause]
-     */
-    constructor(code, message, cause) {
-        super(message, cause === undefined ? undefined : { cause });
-        /** As the platform's own aborts, so that code that looks for `AbortError` finds this one too. */
-        this.name = code === 'aborted' ? 'AbortError' : 'ClipError';
-        /** @type {ClipErrorCode} */
-        this.code = code;
-    }
+  /**
+   * @param {ClipErrorCode} code
+   * @param {string} message what was wrong with what: the file, the tensor, the offset, the label
+   * @param {unknown} [cause]
+   */
+  constructor(code, message, cause) {
+    super(message, cause === undefined ? undefined : { cause });
+    /** As the platform's own aborts, so that code that looks for `AbortError` finds this one too. */
+    this.name = code === 'aborted' ? 'AbortError' : 'ClipError';
+    /** @type {ClipErrorCode} */
+    this.code = code;
+  }
 }
 
 /** src/status.h @type {Record<number, ClipErrorCode>} */
 const CODES = {
-    [-1]: 'out-of-memory', [-2]: 'bad-argument', [-3]: 'bad-file', [-4]: 'bad-config', [-5]: 'bad-shape', [-6]: 'bad-dtype',
-    [-7]: 'missing-tensor', [-8]: 'bad-value', [-9]: 'bad-image', [-10]: 'unknown-image-format', [-11]: 'bad-image-size',
-    [-12]: 'bad-merges', [-13]: 'bad-text',
+  [-1]: 'out-of-memory',
+  [-2]: 'bad-argument',
+  [-3]: 'bad-file',
+  [-4]: 'bad-config',
+  [-5]: 'bad-shape',
+  [-6]: 'bad-dtype',
+  [-7]: 'missing-tensor',
+  [-8]: 'bad-value',
+  [-9]: 'bad-image',
+  [-10]: 'unknown-image-format',
+  [-11]: 'bad-image-size',
+  [-12]: 'bad-merges',
+  [-13]: 'bad-text',
 };
 
 /** @param {number} status a clip_status below zero @returns {ClipErrorCode} */
@@ -48,8 +58,8 @@ export const codeOf = status => CODES[status] ?? 'bad-argument';
  * @param {unknown} error @returns {PlainError}
  */
 export function toPlain(error) {
-    if (error instanceof ClipError) return { code: error.code, message: error.message };
-    return { code: 'worker', message: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
+  if (error instanceof ClipError) return { code: error.code, message: error.message };
+  return { code: 'worker', message: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
 }
 
 /** @param {PlainError} plain */
@@ -57,7 +67,7 @@ export const fromPlain = plain => new ClipError(plain.code, plain.message);
 
 /** @param {AbortSignal | null | undefined} signal */
 export function throwIfAborted(signal) {
-    if (signal?.aborted) throw new ClipError('aborted', 'The operation was aborted.', signal.reason);
+  if (signal?.aborted) throw new ClipError('aborted', 'The operation was aborted.', signal.reason);
 }
 
 /** Says whether a string has no lone surrogates: those have no UTF-8. @param {string} text */

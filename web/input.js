@@ -9,7 +9,9 @@ import { ClipError } from './error.js';
 /** @typedef {{ picture: Picture, transfer?: Transferable }} Prepared */
 
 /** @param {any} input @param {string} type name of a class of the browser */
-const isA = (input, type) => typeof (/** @type {any} */ (globalThis)[type]) === 'function' && input instanceof (/** @type {any} */ (globalThis)[type]);
+const isA = (input, type) =>
+  typeof (/** @type {any} */ (globalThis)[type]) === 'function' &&
+  input instanceof /** @type {any} */ (globalThis)[type];
 
 /** @type {ImageBitmapOptions} */
 const AS_STORED = { premultiplyAlpha: 'none', colorSpaceConversion: 'none', imageOrientation: 'from-image' };
@@ -19,66 +21,74 @@ const short = url => (url.length > 100 ? url.slice(0, 97) + '…' : url);
 
 /** @param {string} address @param {string} label @returns {Prepared} */
 function fromAddress(address, label) {
-    let url;
-    try {
-        url = new URL(address, globalThis.document?.baseURI ?? globalThis.location?.href);
-    } catch (error) {
-        throw new ClipError('bad-input', `${label}: ${JSON.stringify(short(address))} is no address.`, error);
-    }
-    if (url.protocol !== 'data:') return { picture: { label: short(url.href), url: url.href } };
-    // read here, since a Content-Security-Policy may forbid to fetch it
-    const [, base64, data] = /^data:[^,]*?(;base64)?,(.*)$/s.exec(url.href) ?? [];
-    if (data === undefined) throw new ClipError('bad-input', `${label} is a malformed data: address.`);
-    const text = decodeURIComponent(data);
-    const bytes = base64 ? Uint8Array.from(atob(text), c => c.charCodeAt(0)) : new TextEncoder().encode(text);
-    return { picture: { label, bytes } };
+  let url;
+  try {
+    url = new URL(address, globalThis.document?.baseURI ?? globalThis.location?.href);
+  } catch (error) {
+    throw new ClipError('bad-input', `${label}: ${JSON.stringify(short(address))} is no address.`, error);
+  }
+  if (url.protocol !== 'data:') return { picture: { label: short(url.href), url: url.href } };
+  // read here, since a Content-Security-Policy may forbid to fetch it
+  const [, base64, data] = /^data:[^,]*?(;base64)?,(.*)$/s.exec(url.href) ?? [];
+  if (data === undefined) throw new ClipError('bad-input', `${label} is a malformed data: address.`);
+  const text = decodeURIComponent(data);
+  const bytes = base64 ? Uint8Array.from(atob(text), c => c.charCodeAt(0)) : new TextEncoder().encode(text);
+  return { picture: { label, bytes } };
 }
 
 /** @param {string} label @param {number} width @param {number} height */
 function needPixels(label, width, height) {
-    if (!(width > 0 && height > 0)) throw new ClipError('bad-image-size', `${label} has no pixels (${width}x${height}).`);
+  if (!(width > 0 && height > 0)) throw new ClipError('bad-image-size', `${label} has no pixels (${width}x${height}).`);
 }
 
 /** @param {ImageBitmapSource} source @param {string} label @returns {Promise<Prepared>} */
 async function fromBitmapSource(source, label) {
-    try {
-        const bitmap = await createImageBitmap(source, AS_STORED);
-        return { picture: { label, bitmap }, transfer: bitmap };
-    } catch (error) {
-        const { name, message } = /** @type {DOMException} */ (error);
-        throw name === 'SecurityError'
-            ? new ClipError('tainted-image', `${label} comes from another origin, which does not allow its pixels to be read.`, error)
-            : new ClipError('bad-input', `${label} cannot be read: ${message}`, error);
-    }
+  try {
+    const bitmap = await createImageBitmap(source, AS_STORED);
+    return { picture: { label, bitmap }, transfer: bitmap };
+  } catch (error) {
+    const { name, message } = /** @type {DOMException} */ (error);
+    throw name === 'SecurityError'
+      ? new ClipError(
+          'tainted-image',
+          `${label} comes from another origin, which does not allow its pixels to be read.`,
+          error,
+        )
+      : new ClipError('bad-input', `${label} cannot be read: ${message}`, error);
+  }
 }
 
 /** Whether reading pixels of a canvas is forbidden; one pixel of it tells. @param {any} canvas @param {string} label */
 function refuseTainted(canvas, label) {
-    try {
-        canvas.getContext('2d')?.getImageData(0, 0, 1, 1);
-    } catch (error) {
-        throw new ClipError('tainted-image', `${label} holds a picture from another origin, so its pixels cannot be read.`, error);
-    }
+  try {
+    canvas.getContext('2d')?.getImageData(0, 0, 1, 1);
+  } catch (error) {
+    throw new ClipError(
+      'tainted-image',
+      `${label} holds a picture from another origin, so its pixels cannot be read.`,
+      error,
+    );
+  }
 }
 
 /** @param {HTMLImageElement} image @param {string} label @returns {Promise<Prepared>} */
 async function fromImage(image, label) {
-    const address = image.currentSrc || image.src;
-    if (!address) throw new ClipError('bad-input', `${label} is an <img> without a source.`);
-    if (address.startsWith('data:image/svg') || /\.svg([?#]|$)/i.test(address)) return drawn(image, label);
-    if (address.startsWith('data:')) return fromAddress(address, label);
-    // the file's own bytes are better than what the browser would draw; the worker finds them in the browser's cache
-    if (new URL(address).origin === location.origin) return fromAddress(address, label);
-    return drawn(image, label);
+  const address = image.currentSrc || image.src;
+  if (!address) throw new ClipError('bad-input', `${label} is an <img> without a source.`);
+  if (address.startsWith('data:image/svg') || /\.svg([?#]|$)/i.test(address)) return drawn(image, label);
+  if (address.startsWith('data:')) return fromAddress(address, label);
+  // the file's own bytes are better than what the browser would draw; the worker finds them in the browser's cache
+  if (new URL(address).origin === location.origin) return fromAddress(address, label);
+  return drawn(image, label);
 }
 
 /** @param {HTMLImageElement} image @param {string} label */
 async function drawn(image, label) {
-    await image.decode().catch(error => {
-        throw new ClipError('bad-input', `${label} could not be loaded by the page.`, error);
-    });
-    needPixels(label, image.naturalWidth, image.naturalHeight);
-    return fromBitmapSource(image, label);
+  await image.decode().catch(error => {
+    throw new ClipError('bad-input', `${label} could not be loaded by the page.`, error);
+  });
+  needPixels(label, image.naturalWidth, image.naturalHeight);
+  return fromBitmapSource(image, label);
 }
 
 /**
@@ -86,40 +96,42 @@ async function drawn(image, label) {
  * @returns {Prepared | Promise<Prepared>}
  */
 export function prepare(input, label) {
-    if (typeof input === 'string') return fromAddress(input, label);
-    if (input instanceof URL) return fromAddress(input.href, label);
-    if (input instanceof ArrayBuffer) return { picture: { label, bytes: new Uint8Array(input) } };
-    if (ArrayBuffer.isView(input)) return { picture: { label, bytes: new Uint8Array(input.buffer, input.byteOffset, input.byteLength) } };
-    if (isA(input, 'Blob')) return { picture: { label: /** @type {File} */ (input).name || label, blob: /** @type {Blob} */ (input) } };
-    if (isA(input, 'Response')) return fromResponse(/** @type {Response} */ (input), label);
-    if (isA(input, 'ImageData')) {
-        const { data, width, height } = /** @type {ImageData} */ (input);
-        return { picture: { label, pixels: { data, width, height } } };
-    }
-    if (isA(input, 'ImageBitmap')) {
-        const bitmap = /** @type {ImageBitmap} */ (input);
-        needPixels(label, bitmap.width, bitmap.height);
-        return { picture: { label, bitmap } }; // not transferred: it stays the caller's
-    }
-    if (isA(input, 'HTMLImageElement')) return fromImage(/** @type {HTMLImageElement} */ (input), label);
-    if (isA(input, 'HTMLCanvasElement') || isA(input, 'OffscreenCanvas')) {
-        const canvas = /** @type {HTMLCanvasElement} */ (input);
-        needPixels(label, canvas.width, canvas.height);
-        refuseTainted(canvas, label);
-        return fromBitmapSource(canvas, label);
-    }
-    if (isA(input, 'HTMLVideoElement')) {
-        const video = /** @type {HTMLVideoElement} */ (input);
-        needPixels(`${label} (a <video> that shows nothing yet)`, video.videoWidth, video.videoHeight);
-        return fromBitmapSource(video, label);
-    }
-    if (isA(input, 'VideoFrame')) return fromBitmapSource(/** @type {VideoFrame} */ (input), label);
-    throw new ClipError('bad-input', `${label} is nothing that a picture can be read from.`);
+  if (typeof input === 'string') return fromAddress(input, label);
+  if (input instanceof URL) return fromAddress(input.href, label);
+  if (input instanceof ArrayBuffer) return { picture: { label, bytes: new Uint8Array(input) } };
+  if (ArrayBuffer.isView(input))
+    return { picture: { label, bytes: new Uint8Array(input.buffer, input.byteOffset, input.byteLength) } };
+  if (isA(input, 'Blob'))
+    return { picture: { label: /** @type {File} */ (input).name || label, blob: /** @type {Blob} */ (input) } };
+  if (isA(input, 'Response')) return fromResponse(/** @type {Response} */ (input), label);
+  if (isA(input, 'ImageData')) {
+    const { data, width, height } = /** @type {ImageData} */ (input);
+    return { picture: { label, pixels: { data, width, height } } };
+  }
+  if (isA(input, 'ImageBitmap')) {
+    const bitmap = /** @type {ImageBitmap} */ (input);
+    needPixels(label, bitmap.width, bitmap.height);
+    return { picture: { label, bitmap } }; // not transferred: it stays the caller's
+  }
+  if (isA(input, 'HTMLImageElement')) return fromImage(/** @type {HTMLImageElement} */ (input), label);
+  if (isA(input, 'HTMLCanvasElement') || isA(input, 'OffscreenCanvas')) {
+    const canvas = /** @type {HTMLCanvasElement} */ (input);
+    needPixels(label, canvas.width, canvas.height);
+    refuseTainted(canvas, label);
+    return fromBitmapSource(canvas, label);
+  }
+  if (isA(input, 'HTMLVideoElement')) {
+    const video = /** @type {HTMLVideoElement} */ (input);
+    needPixels(`${label} (a <video> that shows nothing yet)`, video.videoWidth, video.videoHeight);
+    return fromBitmapSource(video, label);
+  }
+  if (isA(input, 'VideoFrame')) return fromBitmapSource(/** @type {VideoFrame} */ (input), label);
+  throw new ClipError('bad-input', `${label} is nothing that a picture can be read from.`);
 }
 
 /** @param {Response} response @param {string} label @returns {Promise<Prepared>} */
 async function fromResponse(response, label) {
-    const name = response.url ? short(response.url) : label;
-    if (!response.ok) throw new ClipError('not-found', `${name} answered ${response.status}.`);
-    return { picture: { label: name, blob: await response.blob() } };
+  const name = response.url ? short(response.url) : label;
+  if (!response.ok) throw new ClipError('not-found', `${name} answered ${response.status}.`);
+  return { picture: { label: name, blob: await response.blob() } };
 }

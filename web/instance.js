@@ -13,14 +13,14 @@ const STACK = 1 << 18;
 const isThreaded = module => WebAssembly.Module.imports(module).some(({ kind }) => kind === 'memory');
 
 function sharedMemory() {
-    for (const maximum of MAXIMUM_PAGES) {
-        try {
-            return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum, shared: true });
-        } catch (error) {
-            if (!(error instanceof RangeError)) throw error;
-        }
+  for (const maximum of MAXIMUM_PAGES) {
+    try {
+      return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum, shared: true });
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
     }
-    throw new ClipError('out-of-memory', 'There is no room for the WebAssembly memory.');
+  }
+  throw new ClipError('out-of-memory', 'There is no room for the WebAssembly memory.');
 }
 
 /** What the worker of a thread is sent; `block` is memory for its stack and thread-local storage (see emcc.mk).
@@ -30,129 +30,134 @@ function sharedMemory() {
 
 /** The life of a thread; returns when the engine is destroyed. @param {ThreadStart} start @param {() => void} ready */
 export function runThread({ module, memory, engine, index, block }, ready) {
-    const exports = /** @type {any} */ (new WebAssembly.Instance(module, { env: { memory } }).exports);
-    const align = exports.__tls_align.value;
-    exports.__stack_pointer.value = block + STACK;
-    exports.__wasm_init_tls(Math.ceil((block + STACK) / align) * align);
-    ready();
-    exports.engine_work(engine, index);
+  const exports = /** @type {any} */ (new WebAssembly.Instance(module, { env: { memory } }).exports);
+  const align = exports.__tls_align.value;
+  exports.__stack_pointer.value = block + STACK;
+  exports.__wasm_init_tls(Math.ceil((block + STACK) / align) * align);
+  ready();
+  exports.engine_work(engine, index);
 }
 
 export class Instance {
-    /** @param {WebAssembly.Module} module */
-    static async create(module) {
-        const memory = isThreaded(module) ? sharedMemory() : undefined;
-        try {
-            const { exports } = await WebAssembly.instantiate(module, memory ? { env: { memory } } : {});
-            return new Instance(module, /** @type {any} */ (exports), memory);
-        } catch (error) {
-            if (error instanceof RangeError) throw new ClipError('out-of-memory', 'There is no room for the WebAssembly memory.', error);
-            throw new ClipError('no-wasm', `The WebAssembly module cannot be started: ${/** @type {any} */ (error)?.message}`, error);
-        }
+  /** @param {WebAssembly.Module} module */
+  static async create(module) {
+    const memory = isThreaded(module) ? sharedMemory() : undefined;
+    try {
+      const { exports } = await WebAssembly.instantiate(module, memory ? { env: { memory } } : {});
+      return new Instance(module, /** @type {any} */ (exports), memory);
+    } catch (error) {
+      if (error instanceof RangeError)
+        throw new ClipError('out-of-memory', 'There is no room for the WebAssembly memory.', error);
+      throw new ClipError(
+        'no-wasm',
+        `The WebAssembly module cannot be started: ${/** @type {any} */ (error)?.message}`,
+        error,
+      );
     }
+  }
 
-    /** @param {WebAssembly.Module} module @param {any} exports @param {WebAssembly.Memory} [shared] */
-    constructor(module, exports, shared) {
-        this.module = module;
-        this.exports = exports;
-        /** @type {WebAssembly.Memory} */
-        this.memory = shared ?? exports.memory;
-        this.threaded = shared !== undefined;
-        /** After a trap nothing in the memory can be trusted any more. */
-        this.crashed = false;
-        exports._initialize();
-    }
+  /** @param {WebAssembly.Module} module @param {any} exports @param {WebAssembly.Memory} [shared] */
+  constructor(module, exports, shared) {
+    this.module = module;
+    this.exports = exports;
+    /** @type {WebAssembly.Memory} */
+    this.memory = shared ?? exports.memory;
+    this.threaded = shared !== undefined;
+    /** After a trap nothing in the memory can be trusted any more. */
+    this.crashed = false;
+    exports._initialize();
+  }
 
-    /** Calls an exported function. @param {string} name @param {...any} args @returns {number} */
-    call(name, ...args) {
-        if (this.crashed) throw new ClipError('crashed', 'The engine has crashed before; make a new one.');
-        try {
-            return this.exports[name](...args);
-        } catch (error) {
-            this.crashed = true;
-            throw new ClipError('crashed', `The engine crashed in ${name}: ${/** @type {any} */ (error)?.message}`, error);
-        }
+  /** Calls an exported function. @param {string} name @param {...any} args @returns {number} */
+  call(name, ...args) {
+    if (this.crashed) throw new ClipError('crashed', 'The engine has crashed before; make a new one.');
+    try {
+      return this.exports[name](...args);
+    } catch (error) {
+      this.crashed = true;
+      throw new ClipError('crashed', `The engine crashed in ${name}: ${/** @type {any} */ (error)?.message}`, error);
     }
+  }
 
-    /** Calls a function that answers a clip_status; `what` begins the message of its failure. @param {() => string} what
-     *  @param {string} name @param {...any} args */
-    run(what, name, ...args) {
-        const status = this.call(name, ...args);
-        if (status < 0) throw new ClipError(codeOf(status), `${what()}: ${this.string(this.call('status_text', status))}`);
-    }
+  /** Calls a function that answers a clip_status; `what` begins the message of its failure. @param {() => string} what
+   *  @param {string} name @param {...any} args */
+  run(what, name, ...args) {
+    const status = this.call(name, ...args);
+    if (status < 0) throw new ClipError(codeOf(status), `${what()}: ${this.string(this.call('status_text', status))}`);
+  }
 
-    /** @param {number} bytes */
-    malloc(bytes) {
-        const pointer = this.call('malloc', bytes);
-        if (!pointer) throw new ClipError('out-of-memory', `There is no room for ${bytes} bytes.`);
-        return pointer >>> 0;
-    }
+  /** @param {number} bytes */
+  malloc(bytes) {
+    const pointer = this.call('malloc', bytes);
+    if (!pointer) throw new ClipError('out-of-memory', `There is no room for ${bytes} bytes.`);
+    return pointer >>> 0;
+  }
 
-    /** @param {number} pointer */
-    free(pointer) {
-        if (pointer && !this.crashed) this.call('free', pointer);
-    }
+  /** @param {number} pointer */
+  free(pointer) {
+    if (pointer && !this.crashed) this.call('free', pointer);
+  }
 
-    /**
-     * Runs `work` with an allocator whose memory is freed afterwards.
-     * @template T @param {(alloc: (bytes: number) => number) => T} work @returns {T}
-     */
-    scope(work) {
-        /** @type {number[]} */
-        const pointers = [];
-        try {
-            return work(bytes => {
-                pointers.push(this.malloc(bytes));
-                return pointers[pointers.length - 1];
-            });
-        } finally {
-            for (const pointer of pointers) this.free(pointer);
-        }
+  /**
+   * Runs `work` with an allocator whose memory is freed afterwards.
+   * @template T @param {(alloc: (bytes: number) => number) => T} work @returns {T}
+   */
+  scope(work) {
+    /** @type {number[]} */
+    const pointers = [];
+    try {
+      return work(bytes => {
+        pointers.push(this.malloc(bytes));
+        return pointers[pointers.length - 1];
+      });
+    } finally {
+      for (const pointer of pointers) this.free(pointer);
     }
+  }
 
-    /** @param {number} pointer @param {number} length */
-    u8(pointer, length) {
-        return new Uint8Array(this.memory.buffer, pointer, length);
-    }
-    /** @param {number} pointer @param {number} length */
-    u32(pointer, length) {
-        return new Uint32Array(this.memory.buffer, pointer, length);
-    }
-    /** @param {number} pointer @param {number} length */
-    f32(pointer, length) {
-        return new Float32Array(this.memory.buffer, pointer, length);
-    }
-    /** @param {number} pointer @param {number} length */
-    f64(pointer, length) {
-        return new Float64Array(this.memory.buffer, pointer, length);
-    }
+  /** @param {number} pointer @param {number} length */
+  u8(pointer, length) {
+    return new Uint8Array(this.memory.buffer, pointer, length);
+  }
+  /** @param {number} pointer @param {number} length */
+  u32(pointer, length) {
+    return new Uint32Array(this.memory.buffer, pointer, length);
+  }
+  /** @param {number} pointer @param {number} length */
+  f32(pointer, length) {
+    return new Float32Array(this.memory.buffer, pointer, length);
+  }
+  /** @param {number} pointer @param {number} length */
+  f64(pointer, length) {
+    return new Float64Array(this.memory.buffer, pointer, length);
+  }
 
-    /** The C string at a pointer. @param {number} pointer */
-    string(pointer) {
-        const bytes = new Uint8Array(this.memory.buffer);
-        // slice copies: TextDecoder refuses views of shared memory
-        return new TextDecoder().decode(bytes.slice(pointer, bytes.indexOf(0, pointer)));
-    }
+  /** The C string at a pointer. @param {number} pointer */
+  string(pointer) {
+    const bytes = new Uint8Array(this.memory.buffer);
+    // slice copies: TextDecoder refuses views of shared memory
+    return new TextDecoder().decode(bytes.slice(pointer, bytes.indexOf(0, pointer)));
+  }
 
-    /**
-     * Starts the engine's other threads and waits until each has begun; without an answer in time the engine goes on with fewer.
-     * @param {number} engine @param {number} threads @param {SpawnThread} spawn
-     */
-    async startThreads(engine, threads, spawn) {
-        const { __tls_size: size, __tls_align: align } = this.exports;
-        /** @type {ThreadHandle[]} */
-        const handles = [];
-        const started = [];
-        for (let index = 1; index < threads; index++) {
-            const block = this.malloc(STACK + size.value + align.value);
-            const handle = spawn({ module: this.module, memory: this.memory, engine, index, block });
-            handles.push(handle);
-            started.push(handle.started);
-        }
-        let timer;
-        const late = new Promise(resolve => (timer = setTimeout(resolve, 10_000)));
-        await Promise.race([Promise.allSettled(started), late]);
-        clearTimeout(timer);
-        return handles;
+  /**
+   * Starts the engine's other threads and waits until each has begun; without an answer in time the engine goes on with fewer.
+   * @param {number} engine @param {number} threads @param {SpawnThread} spawn
+   */
+  async startThreads(engine, threads, spawn) {
+    const { __tls_size: size, __tls_align: align } = this.exports;
+    /** @type {ThreadHandle[]} */
+    const handles = [];
+    const started = [];
+    for (let index = 1; index < threads; index++) {
+      const block = this.malloc(STACK + size.value + align.value);
+      const handle = spawn({ module: this.module, memory: this.memory, engine, index, block });
+      handles.push(handle);
+      started.push(handle.started);
     }
+    let timer;
+    const late = new Promise(resolve => (timer = setTimeout(resolve, 10_000)));
+    await Promise.race([Promise.allSettled(started), late]);
+    clearTimeout(timer);
+    return handles;
+  }
 }

@@ -13,8 +13,8 @@ import { cropOf } from './picture.js';
 import { Store } from './store.js';
 
 /** @typedef {import('./engine.js').Dtype} Dtype */
-/** @typedef {import('./engine.js').Tower} Tower */
-/** @typedef {import('./engine.js').Tokenizer} Tokenizer */
+/** @typedef {import('./tower.js').Tower} Tower */
+/** @typedef {import('./tower.js').Tokenizer} Tokenizer */
 /** @typedef {import('./download.js').Progress} Progress */
 /** @typedef {import('./picture.js').Picture} Picture */
 /** @typedef {{ label: string, score: number }} Score */
@@ -45,248 +45,265 @@ const breathe = () => new Promise(resolve => setTimeout(resolve, 0));
 
 /** @param {Float32Array} vector changed in place */
 export function normalize(vector) {
-    const norm = Math.sqrt(vector.reduce((sum, x) => sum + x * x, 0));
-    if (norm > 0) for (let i = 0; i < vector.length; i++) vector[i] /= norm;
-    return vector;
+  const norm = Math.sqrt(vector.reduce((sum, x) => sum + x * x, 0));
+  if (norm > 0) for (let i = 0; i < vector.length; i++) vector[i] /= norm;
+  return vector;
 }
 
 /** @param {string[]} labels @param {string[]} templates */
 function checkLabels(labels, templates) {
-    if (!Array.isArray(labels) || !labels.length) throw new ClipError('no-labels', 'There are no labels to choose from.');
-    labels.forEach((label, i) => {
-        if (typeof label !== 'string') throw new ClipError('bad-label', `Label ${i + 1} is no string.`);
-        if (!label.trim()) throw new ClipError('bad-label', `Label ${i + 1} is empty.`);
-        if (!isWellFormed(label)) {
-            throw new ClipError('bad-label', `Label ${i + 1} (${JSON.stringify(label.slice(0, 50))}) is not well-formed UTF-16.`);
-        }
-    });
-    if (!Array.isArray(templates) || !templates.length) throw new ClipError('bad-template', 'There is no template.');
-    for (const template of templates) {
-        if (typeof template !== 'string' || !template.includes('{}') || !isWellFormed(template)) {
-            throw new ClipError('bad-template', `Template ${JSON.stringify(template)} has no {} for the label.`);
-        }
+  if (!Array.isArray(labels) || !labels.length) throw new ClipError('no-labels', 'There are no labels to choose from.');
+  labels.forEach((label, i) => {
+    if (typeof label !== 'string') throw new ClipError('bad-label', `Label ${i + 1} is no string.`);
+    if (!label.trim()) throw new ClipError('bad-label', `Label ${i + 1} is empty.`);
+    if (!isWellFormed(label)) {
+      throw new ClipError(
+        'bad-label',
+        `Label ${i + 1} (${JSON.stringify(label.slice(0, 50))}) is not well-formed UTF-16.`,
+      );
     }
+  });
+  if (!Array.isArray(templates) || !templates.length) throw new ClipError('bad-template', 'There is no template.');
+  for (const template of templates) {
+    if (typeof template !== 'string' || !template.includes('{}') || !isWellFormed(template)) {
+      throw new ClipError('bad-template', `Template ${JSON.stringify(template)} has no {} for the label.`);
+    }
+  }
 }
 
 export class Session {
-    /** @param {SessionOptions} options @param {SessionWatch} [watch] */
-    static async open(options, watch = {}) {
-        const session = new Session(options);
-        await session.#open(options, watch);
-        return session;
-    }
+  /** @param {SessionOptions} options @param {SessionWatch} [watch] */
+  static async open(options, watch = {}) {
+    const session = new Session(options);
+    await session.#open(options, watch);
+    return session;
+  }
 
-    /** Use open. @param {SessionOptions} options */
-    constructor({ source, dtype = 'q8' }) {
-        this.source = source;
-        this.dtype = dtype;
-        /** @type {Store | null} */
-        this.store = null;
-        /** @type {SessionWatch['onWarning']} */
-        this.onWarning = undefined;
-        this.warned = new Set();
-        /** @type {Map<string, Float32Array>} */
-        this.labels = new Map();
-        /** @type {{ vision?: Promise<{ tower: Tower }>, text?: Promise<{ tower: Tower, tokenizer: Tokenizer | null }> }} */
-        this.towers = {};
-    }
+  /** Use open. @param {SessionOptions} options */
+  constructor({ source, dtype = 'q8' }) {
+    this.source = source;
+    this.dtype = dtype;
+    /** @type {Store | null} */
+    this.store = null;
+    /** @type {SessionWatch['onWarning']} */
+    this.onWarning = undefined;
+    this.warned = new Set();
+    /** @type {Map<string, Float32Array>} */
+    this.labels = new Map();
+    /** @type {{ vision?: Promise<{ tower: Tower }>, text?: Promise<{ tower: Tower, tokenizer: Tokenizer | null }> }} */
+    this.towers = {};
+  }
 
-    /** @param {SessionOptions} options @param {SessionWatch} watch */
-    async #open({ wasm, threads = 1, spawn, cache = true }, watch) {
-        this.onWarning = watch.onWarning;
-        const engine = Engine.create({ wasm, threads, spawn });
-        if (cache) {
-            this.store = await Store.open().catch(error => {
-                if (this.source.remote) this.#unstored(error);
-                return null;
-            });
-        }
-        this.loader = new Loader(this.source, this.store, error => this.#unstored(error));
-        const [made, opened] = await Promise.allSettled([engine, this.loader.open({ refresh: cache === 'refresh', signal: watch.signal })]);
-        if (made.status === 'rejected') throw made.reason;
-        this.engine = made.value;
-        if (opened.status === 'rejected') {
-            this.dispose();
-            throw opened.reason;
-        }
-        if (this.source.remote && !globalThis.crypto?.subtle) {
-            this.#warn(new ClipError('not-verified', 'This page is not served securely, so downloads cannot be checked.'));
-        }
+  /** @param {SessionOptions} options @param {SessionWatch} watch */
+  async #open({ wasm, threads = 1, spawn, cache = true }, watch) {
+    this.onWarning = watch.onWarning;
+    const engine = Engine.create({ wasm, threads, spawn });
+    if (cache) {
+      this.store = await Store.open().catch(error => {
+        if (this.source.remote) this.#unstored(error);
+        return null;
+      });
     }
+    this.loader = new Loader(this.source, this.store, error => this.#unstored(error));
+    const [made, opened] = await Promise.allSettled([
+      engine,
+      this.loader.open({ refresh: cache === 'refresh', signal: watch.signal }),
+    ]);
+    if (made.status === 'rejected') throw made.reason;
+    this.engine = made.value;
+    if (opened.status === 'rejected') {
+      this.dispose();
+      throw opened.reason;
+    }
+    if (this.source.remote && !globalThis.crypto?.subtle) {
+      this.#warn(new ClipError('not-verified', 'This page is not served securely, so downloads cannot be checked.'));
+    }
+  }
 
-    /** @param {ClipError} error */
-    #warn(error) {
-        if (this.warned.has(error.code)) return;
-        this.warned.add(error.code);
-        this.onWarning?.(toPlain(error));
-    }
+  /** @param {ClipError} error */
+  #warn(error) {
+    if (this.warned.has(error.code)) return;
+    this.warned.add(error.code);
+    this.onWarning?.(toPlain(error));
+  }
 
-    /** @param {unknown} error */
-    #unstored(error) {
-        // where there never was an IndexedDB, as in Node, nobody expects that something is kept
-        if (typeof indexedDB === 'undefined' && typeof document === 'undefined' && !('WorkerGlobalScope' in globalThis)) return;
-        const { name, message } = /** @type {Error} */ (error);
-        const why = name === 'QuotaExceededError' ? 'there is not enough room' : message || name;
-        this.#warn(new ClipError('not-cached', `The model works, but is not kept for the next visit: ${why}.`, error));
-    }
+  /** @param {unknown} error */
+  #unstored(error) {
+    // where there never was an IndexedDB, as in Node, nobody expects that something is kept
+    if (typeof indexedDB === 'undefined' && typeof document === 'undefined' && !('WorkerGlobalScope' in globalThis))
+      return;
+    const { name, message } = /** @type {Error} */ (error);
+    const why = name === 'QuotaExceededError' ? 'there is not enough room' : message || name;
+    this.#warn(new ClipError('not-cached', `The model works, but is not kept for the next visit: ${why}.`, error));
+  }
 
-    /** @returns {SessionInfo} */
-    get info() {
-        const { manifest } = this.#loader;
-        return { id: this.source.id, name: manifest.name, license: manifest.license, origin: manifest.origin, dtype: this.dtype,
-            threads: this.#engine.threads, kernels: this.#engine.kernels, logitScale: manifest.logit_scale,
-            concepts: manifest.concepts, preprocess: manifest.preprocess };
-    }
+  /** @returns {SessionInfo} */
+  get info() {
+    const { manifest } = this.#loader;
+    return {
+      id: this.source.id,
+      name: manifest.name,
+      license: manifest.license,
+      origin: manifest.origin,
+      dtype: this.dtype,
+      threads: this.#engine.threads,
+      kernels: this.#engine.kernels,
+      logitScale: manifest.logit_scale,
+      concepts: manifest.concepts,
+      preprocess: manifest.preprocess,
+    };
+  }
 
-    get #engine() {
-        if (!this.engine) throw new ClipError('disposed', 'This model was disposed of.');
-        return this.engine;
-    }
+  get #engine() {
+    if (!this.engine) throw new ClipError('disposed', 'This model was disposed of.');
+    return this.engine;
+  }
 
-    get #loader() {
-        return /** @type {Loader} */ (this.loader);
-    }
+  get #loader() {
+    return /** @type {Loader} */ (this.loader);
+  }
 
-    /** @template {'vision' | 'text'} K @param {K} kind @param {SessionWatch} watch @returns {Promise<NonNullable<Session['towers'][K]>>} */
-    async #tower(kind, watch) {
-        this.towers[kind] ??= /** @type {any} */ (this.#loader.load(this.#engine, kind, this.dtype, watch));
-        try {
-            return /** @type {any} */ (await this.towers[kind]);
-        } catch (error) {
-            this.towers[kind] = undefined; // the next call tries again
-            throw error;
-        }
+  /** @template {'vision' | 'text'} K @param {K} kind @param {SessionWatch} watch @returns {Promise<NonNullable<Session['towers'][K]>>} */
+  async #tower(kind, watch) {
+    this.towers[kind] ??= /** @type {any} */ (this.#loader.load(this.#engine, kind, this.dtype, watch));
+    try {
+      return /** @type {any} */ (await this.towers[kind]);
+    } catch (error) {
+      this.towers[kind] = undefined; // the next call tries again
+      throw error;
     }
+  }
 
-    /** Loads towers ahead of their first use. @param {('vision' | 'text')[]} kinds @param {SessionWatch} [watch] */
-    async prepare(kinds, watch = {}) {
-        for (const kind of kinds) await this.#tower(kind, watch);
-    }
+  /** Loads towers ahead of their first use. @param {('vision' | 'text')[]} kinds @param {SessionWatch} [watch] */
+  async prepare(kinds, watch = {}) {
+    for (const kind of kinds) await this.#tower(kind, watch);
+  }
 
-    /** Embeddings, not normalised. @param {Picture[]} pictures @param {SessionWatch} [watch] @returns {Promise<Float32Array[]>} */
-    async encodeImages(pictures, watch = {}) {
-        const { tower } = await this.#tower('vision', watch);
-        const embeddings = [];
-        for (const picture of pictures) {
-            throwIfAborted(watch.signal);
-            const crop = await cropOf(this.#engine, picture, tower.info.imageSize, watch.signal);
-            embeddings.push(...tower.encodeImages([crop]));
-            if (pictures.length > 1) await breathe();
-        }
-        return embeddings;
+  /** Embeddings, not normalised. @param {Picture[]} pictures @param {SessionWatch} [watch] @returns {Promise<Float32Array[]>} */
+  async encodeImages(pictures, watch = {}) {
+    const { tower } = await this.#tower('vision', watch);
+    const embeddings = [];
+    for (const picture of pictures) {
+      throwIfAborted(watch.signal);
+      const crop = await cropOf(this.#engine, picture, tower.info.imageSize, watch.signal);
+      embeddings.push(...tower.encodeImages([crop]));
+      if (pictures.length > 1) await breathe();
     }
+    return embeddings;
+  }
 
-    /** Token ids, start and end included. @param {string[]} texts @param {SessionWatch} [watch] @returns {Promise<number[][]>} */
-    async tokenize(texts, watch = {}) {
-        const { tower, tokenizer } = await this.#tower('text', watch);
-        if (!tokenizer) throw new ClipError('no-tokenizer', `${this.source.id} has no tokenizer files (merges.txt or tokenizer.json).`);
-        return texts.map(text => Array.from(tokenizer.encode(text, tower.info.context)));
-    }
+  /** Token ids, start and end included. @param {string[]} texts @param {SessionWatch} [watch] @returns {Promise<number[][]>} */
+  async tokenize(texts, watch = {}) {
+    const { tower, tokenizer } = await this.#tower('text', watch);
+    if (!tokenizer)
+      throw new ClipError('no-tokenizer', `${this.source.id} has no tokenizer files (merges.txt or tokenizer.json).`);
+    return texts.map(text => Array.from(tokenizer.encode(text, tower.info.context)));
+  }
 
-    /** Embeddings, not normalised. @param {string[]} texts @param {SessionWatch} [watch] @returns {Promise<Float32Array[]>} */
-    async encodeTexts(texts, watch = {}) {
-        const { tower } = await this.#tower('text', watch);
-        const report = throttled(watch.onProgress);
-        const embeddings = [];
-        for (let at = 0; at < texts.length; at += TEXT_BATCH) {
-            throwIfAborted(watch.signal);
-            embeddings.push(...tower.encodeTexts(await this.tokenize(texts.slice(at, at + TEXT_BATCH), watch)));
-            if (texts.length <= TEXT_BATCH) break;
-            report({ phase: 'labels', file: 'labels', loaded: embeddings.length, total: texts.length });
-            await breathe();
-        }
-        return embeddings;
+  /** Embeddings, not normalised. @param {string[]} texts @param {SessionWatch} [watch] @returns {Promise<Float32Array[]>} */
+  async encodeTexts(texts, watch = {}) {
+    const { tower } = await this.#tower('text', watch);
+    const report = throttled(watch.onProgress);
+    const embeddings = [];
+    for (let at = 0; at < texts.length; at += TEXT_BATCH) {
+      throwIfAborted(watch.signal);
+      embeddings.push(...tower.encodeTexts(await this.tokenize(texts.slice(at, at + TEXT_BATCH), watch)));
+      if (texts.length <= TEXT_BATCH) break;
+      report({ phase: 'labels', file: 'labels', loaded: embeddings.length, total: texts.length });
+      await breathe();
     }
+    return embeddings;
+  }
 
-    /**
-     * Embeddings of labels, of length 1: of each template's prompt, averaged, as in CLIP's paper.
-     * @param {string[]} labels @param {string[]} templates @param {SessionWatch} [watch] @returns {Promise<Float32Array[]>}
-     */
-    async encodeLabels(labels, templates, watch = {}) {
-        checkLabels(labels, templates);
-        const keyOf = (/** @type {string} */ label) => JSON.stringify([this.dtype, templates, label]);
-        const unique = [...new Set(labels)];
-        const missing = unique.filter(label => !this.labels.has(keyOf(label)));
-        const unknown = await this.#recall(missing, keyOf, watch);
-        if (unknown.length) {
-            const prompts = unknown.flatMap(label => templates.map(template => template.split('{}').join(label)));
-            const embeddings = (await this.encodeTexts(prompts, watch)).map(normalize);
-            /** @type {[string, Float32Array][]} */
-            const entries = unknown.map((label, i) => {
-                const [first, ...rest] = embeddings.slice(i * templates.length, (i + 1) * templates.length);
-                for (const other of rest) other.forEach((x, j) => (first[j] += x));
-                return [keyOf(label), rest.length ? normalize(first) : first];
-            });
-            for (const [key, embedding] of entries) this.labels.set(key, embedding);
-            const prefix = this.#labelPrefix(); // known now at the latest, when a foreign tower was just converted
-            const kept = entries.map(([key, embedding]) => /** @type {[string, Float32Array]} */ ([prefix + key, embedding]));
-            if (prefix) await this.store?.putLabels(kept).catch(error => this.#unstored(error));
-        }
-        const found = labels.map(label => /** @type {Float32Array} */ (this.labels.get(keyOf(label))));
-        this.#trimLabels();
-        return found;
+  /**
+   * Embeddings of labels, of length 1: of each template's prompt, averaged, as in CLIP's paper.
+   * @param {string[]} labels @param {string[]} templates @param {SessionWatch} [watch] @returns {Promise<Float32Array[]>}
+   */
+  async encodeLabels(labels, templates, watch = {}) {
+    checkLabels(labels, templates);
+    const keyOf = (/** @type {string} */ label) => JSON.stringify([this.dtype, templates, label]);
+    const unique = [...new Set(labels)];
+    const missing = unique.filter(label => !this.labels.has(keyOf(label)));
+    const unknown = await this.#recall(missing, keyOf, watch);
+    if (unknown.length) {
+      const prompts = unknown.flatMap(label => templates.map(template => template.split('{}').join(label)));
+      const embeddings = (await this.encodeTexts(prompts, watch)).map(normalize);
+      /** @type {[string, Float32Array][]} */
+      const entries = unknown.map((label, i) => {
+        const [first, ...rest] = embeddings.slice(i * templates.length, (i + 1) * templates.length);
+        for (const other of rest) other.forEach((x, j) => (first[j] += x));
+        return [keyOf(label), rest.length ? normalize(first) : first];
+      });
+      for (const [key, embedding] of entries) this.labels.set(key, embedding);
+      const prefix = this.#labelPrefix(); // known now at the latest, when a foreign tower was just converted
+      const kept = entries.map(([key, embedding]) => /** @type {[string, Float32Array]} */ ([prefix + key, embedding]));
+      if (prefix) await this.store?.putLabels(kept).catch(error => this.#unstored(error));
     }
+    const found = labels.map(label => /** @type {Float32Array} */ (this.labels.get(keyOf(label))));
+    this.#trimLabels();
+    return found;
+  }
 
-    /** Before the keys of labels in the store; empty where nothing tells one text tower from another. */
-    #labelPrefix() {
-        const file = this.#loader.ownFile('text', this.dtype);
-        return file && this.source.remote ? fingerprint(file) : '';
-    }
+  /** Before the keys of labels in the store; empty where nothing tells one text tower from another. */
+  #labelPrefix() {
+    const file = this.#loader.ownFile('text', this.dtype);
+    return file && this.source.remote ? fingerprint(file) : '';
+  }
 
-    /** Takes labels from the store; answers those that are not there. @param {string[]} labels @param {(label: string) => string} keyOf
-     *  @param {SessionWatch} watch @returns {Promise<string[]>} */
-    async #recall(labels, keyOf, watch) {
-        const prefix = this.#labelPrefix();
-        if (!labels.length || !this.store || !prefix) return labels;
-        const keys = labels.map(keyOf);
-        const found = await this.store.getLabels(keys.map(key => prefix + key)).catch(() => []);
-        const { tower } = await this.#tower('vision', watch); // classifying needs it anyway; its width is the labels' too
-        return labels.filter((_, i) => {
-            if (found[i]?.length !== tower.info.embedding) return true;
-            this.labels.set(keys[i], found[i]);
-            return false;
-        });
-    }
+  /** Takes labels from the store; answers those that are not there. @param {string[]} labels @param {(label: string) => string} keyOf
+   *  @param {SessionWatch} watch @returns {Promise<string[]>} */
+  async #recall(labels, keyOf, watch) {
+    const prefix = this.#labelPrefix();
+    if (!labels.length || !this.store || !prefix) return labels;
+    const keys = labels.map(keyOf);
+    const found = await this.store.getLabels(keys.map(key => prefix + key)).catch(() => []);
+    const { tower } = await this.#tower('vision', watch); // classifying needs it anyway; its width is the labels' too
+    return labels.filter((_, i) => {
+      if (found[i]?.length !== tower.info.embedding) return true;
+      this.labels.set(keys[i], found[i]);
+      return false;
+    });
+  }
 
-    /** The oldest go first. */
-    #trimLabels() {
-        for (const key of this.labels.keys()) {
-            if (this.labels.size <= LABELS_IN_MEMORY) break;
-            this.labels.delete(key);
-        }
+  /** The oldest go first. */
+  #trimLabels() {
+    for (const key of this.labels.keys()) {
+      if (this.labels.size <= LABELS_IN_MEMORY) break;
+      this.labels.delete(key);
     }
+  }
 
-    /**
-     * @param {{ pictures: Picture[], labels: string[], templates: string[], top?: number }} request @param {SessionWatch} [watch]
-     * @returns {Promise<Score[][]>} of each picture, best first
-     */
-    async classify({ pictures, labels, templates, top = labels.length }, watch = {}) {
-        checkLabels(labels, templates);
-        const images = await this.encodeImages(pictures, watch);
-        throwIfAborted(watch.signal);
-        const texts = await this.encodeLabels(labels, templates, watch);
-        throwIfAborted(watch.signal);
-        const cosines = this.#engine.similarity(images, texts);
-        return images.map((_, i) => {
-            const row = cosines.slice(i * labels.length, (i + 1) * labels.length);
-            const scores = this.#engine.softmax(row, this.#loader.manifest.logit_scale);
-            const ranked = labels.map((label, j) => ({ label, score: scores[j] })).sort((a, b) => b.score - a.score);
-            return ranked.slice(0, top);
-        });
-    }
+  /**
+   * @param {{ pictures: Picture[], labels: string[], templates: string[], top?: number }} request @param {SessionWatch} [watch]
+   * @returns {Promise<Score[][]>} of each picture, best first
+   */
+  async classify({ pictures, labels, templates, top = labels.length }, watch = {}) {
+    checkLabels(labels, templates);
+    const images = await this.encodeImages(pictures, watch);
+    throwIfAborted(watch.signal);
+    const texts = await this.encodeLabels(labels, templates, watch);
+    throwIfAborted(watch.signal);
+    const cosines = this.#engine.similarity(images, texts);
+    return images.map((_, i) => {
+      const row = cosines.slice(i * labels.length, (i + 1) * labels.length);
+      const scores = this.#engine.softmax(row, this.#loader.manifest.logit_scale);
+      const ranked = labels.map((label, j) => ({ label, score: scores[j] })).sort((a, b) => b.score - a.score);
+      return ranked.slice(0, top);
+    });
+  }
 
-    /** Calls one of the methods that clients may call. @param {Call} name @param {any[]} args @param {SessionWatch} watch @returns {any} */
-    call(name, args, watch) {
-        if (!CALLS.includes(name)) throw new ClipError('bad-argument', `${name} is not a method of a session.`);
-        const method = /** @type {(...all: any[]) => any} */ (this[name]);
-        return method.call(this, ...args, watch);
-    }
+  /** Calls one of the methods that clients may call. @param {Call} name @param {any[]} args @param {SessionWatch} watch @returns {any} */
+  call(name, args, watch) {
+    if (!CALLS.includes(name)) throw new ClipError('bad-argument', `${name} is not a method of a session.`);
+    const method = /** @type {(...all: any[]) => any} */ (this[name]);
+    return method.call(this, ...args, watch);
+  }
 
-    dispose() {
-        this.engine?.dispose();
-        this.engine = undefined;
-        this.towers = {};
-        this.store?.close();
-        this.store = null;
-    }
+  dispose() {
+    this.engine?.dispose();
+    this.engine = undefined;
+    this.towers = {};
+    this.store?.close();
+    this.store = null;
+  }
 }

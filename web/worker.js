@@ -22,29 +22,31 @@ const running = new Map();
 
 /** @type {import('./instance.js').SpawnThread} */
 function spawn(start) {
-    const worker = new Worker(self.location.href, { type: 'module', name: 'clip-thread' });
-    const started = new Promise((resolve, reject) => Object.assign(worker, { onmessage: () => resolve(undefined), onerror: reject }));
-    worker.postMessage({ thread: start });
-    return { started, terminate: () => worker.terminate() };
+  const worker = new Worker(self.location.href, { type: 'module', name: 'clip-thread' });
+  const started = new Promise((resolve, reject) =>
+    Object.assign(worker, { onmessage: () => resolve(undefined), onerror: reject }),
+  );
+  worker.postMessage({ thread: start });
+  return { started, terminate: () => worker.terminate() };
 }
 
 self.onmessage = async ({ data: { id, call, args, abort, thread } }) => {
-    if (thread) return runThread(thread, () => self.postMessage({ started: true }));
-    if (abort !== undefined) return running.get(abort)?.abort();
-    const control = new AbortController();
-    running.set(id, control);
-    const watch = {
-        signal: control.signal,
-        onProgress: (/** @type {any} */ progress) => self.postMessage({ id, progress }),
-        onWarning: (/** @type {any} */ warning) => self.postMessage({ id, warning }),
-    };
-    try {
-        if (call === 'open') session = await Session.open({ ...args, source: sourceOf(args.source), spawn }, watch);
-        else if (!session) throw new ClipError('worker', 'No model is open.');
-        self.postMessage({ id, result: call === 'open' ? session.info : await session.call(call, args, watch) });
-    } catch (error) {
-        self.postMessage({ id, error: toPlain(error) });
-    } finally {
-        running.delete(id);
-    }
+  if (thread) return runThread(thread, () => self.postMessage({ started: true }));
+  if (abort !== undefined) return running.get(abort)?.abort();
+  const control = new AbortController();
+  running.set(id, control);
+  const watch = {
+    signal: control.signal,
+    onProgress: (/** @type {any} */ progress) => self.postMessage({ id, progress }),
+    onWarning: (/** @type {any} */ warning) => self.postMessage({ id, warning }),
+  };
+  try {
+    if (call === 'open') session = await Session.open({ ...args, source: sourceOf(args.source), spawn }, watch);
+    else if (!session) throw new ClipError('worker', 'No model is open.');
+    self.postMessage({ id, result: call === 'open' ? session.info : await session.call(call, args, watch) });
+  } catch (error) {
+    self.postMessage({ id, error: toPlain(error) });
+  } finally {
+    running.delete(id);
+  }
 };

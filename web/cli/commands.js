@@ -13,47 +13,58 @@ const output = /** @type {const} */ ({ type: 'string', short: 'o' });
 
 /** @type {Record<string, Command>} */
 export const COMMANDS = {
-    classify: {
-        usage: 'classify PHOTO... --labels "cat,dog" [--template "a photo of {}"] [--model MODEL] [--dtype DTYPE] [--top K] [--threads N] [--json]',
-        about: 'Rank labels for photos. --labels may be repeated; a label with a comma needs --labels of its own with --no-split.',
-        options: { labels: { type: 'string', multiple: true }, 'no-split': flag, template: { type: 'string', multiple: true }, model: string,
-            dtype: string, top: string, threads: string, json: flag },
-        run: classify,
+  classify: {
+    usage:
+      'classify PHOTO... --labels "cat,dog" [--template "a photo of {}"] [--model MODEL] [--dtype DTYPE] [--top K] [--threads N] [--json]',
+    about:
+      'Rank labels for photos. --labels may be repeated; a label with a comma needs --labels of its own with --no-split.',
+    options: {
+      labels: { type: 'string', multiple: true },
+      'no-split': flag,
+      template: { type: 'string', multiple: true },
+      model: string,
+      dtype: string,
+      top: string,
+      threads: string,
+      json: flag,
     },
-    embed: {
-        usage: 'embed PHOTO...|--text "..." [--model MODEL] [--dtype DTYPE] [--threads N] [--json]',
-        about: 'Print embeddings of photos or texts, not normalised.',
-        options: { text: { type: 'string', multiple: true }, model: string, dtype: string, threads: string, json: flag },
-        run: embed,
-    },
-    tokenize: {
-        usage: 'tokenize [--model MODEL] < LINES',
-        about: 'Each input line is a JSON string; each output line is the JSON array of its token ids.',
-        options: { model: string },
-        run: tokenize,
-    },
-    preprocess: {
-        usage: 'preprocess PHOTO [--size 224] -o OUT.png|OUT.ppm',
-        about: 'Write the square crop that a model sees.',
-        options: { size: string, output },
-        run: preprocess,
-    },
-    convert: {
-        usage: 'convert SOURCE_DIR [--dtype DTYPE] -o OUT_DIR [--name NAME] [--license LICENSE] [--origin TEXT]',
-        about: 'Turn a model in Hugging Face or OpenCLIP form into our own form.',
-        options: { dtype: string, output, name: string, license: string, origin: string },
-        run: convert,
-    },
-    verify: {
-        usage: 'verify MODEL_DIR [--dtype DTYPE] [--module simd|relaxed|simd-threads|relaxed-threads] [--threads N] [-o OUT.safetensors]',
-        about: 'Compare the model with MODEL_DIR/expected.safetensors and expected-ids.json; f32 by default.',
-        options: { dtype: string, module: string, threads: string, output },
-        run: verify,
-    },
-    bench: {
-        usage: 'bench [--model MODEL] [--dtype DTYPE] [--module NAME] [--threads N] [--json]',
-        about: 'Measure how long an image and ten labels take, on this machine.',
-        options: { model: string, dtype: string, module: string, threads: string, json: flag },
-        run: bench,
-    },
+    run: classify,
+  },
+  embed: {
+    usage: 'embed PHOTO...|--text "..." [--model MODEL] [--dtype DTYPE] [--threads N] [--json]',
+    about: 'Print embeddings of photos or texts, not normalised.',
+    options: { text: { type: 'string', multiple: true }, model: string, dtype: string, threads: string, json: flag },
+    run: embed,
+  },
+  tokenize: {
+    usage: 'tokenize [--model MODEL] < LINES',
+    about: 'Each input line is a JSON string; each output line is the JSON array of its token ids.',
+    options: { model: string },
+    run: tokenize,
+  },
+  preprocess: {
+    usage: 'preprocess PHOTO [--size 224] -o OUT.png|OUT.ppm',
+    about: 'Write the square crop that a model sees.',
+    options: { size: string, output },
+    run: preprocess,
+  },
+  convert: {
+    usage: 'convert SOURCE_DIR [--dtype DTYPE] -o OUT_DIR [--name NAME] [--license LICENSE] [--origin TEXT]',
+    about: 'Turn a model in Hugging Face or OpenCLIP form into our own form.',
+    options: { dtype: string, output, name: string, license: string, origin: string },
+    run: convert,
+  },
+  verify: {
+    usage:
+      'verify MODEL_DIR [--dtype DTYPE] [--module simd|relaxed|simd-threads|relaxed-threads] [--threads N] [-o OUT.safetensors]',
+    about: 'Compare the model with MODEL_DIR/expected.safetensors and expected-ids.json; f32 by default.',
+    options: { dtype: string, module: string, threads: string, output },
+    run: verify,
+  },
+  bench: {
+    usage: 'bench [--model MODEL] [--dtype DTYPE] [--module NAME] [--threads N] [--json]',
+    about: 'Measure how long an image and ten labels take, on this machine.',
+    options: { model: string, dtype: string, module: string, threads: string, json: flag },
+    run: bench,
+  },
 };

@@ -14,15 +14,15 @@ import { chooseModule } from '../wasm.js';
 import { Usage, finishProgress, oneOf, showProgress } from './terminal.js';
 
 /** @typedef {import('../model.js').Manifest} Manifest */
-/** @typedef {import('../engine.js').TowerKind} TowerKind */
+/** @typedef {import('../tower.js').TowerKind} TowerKind */
 
 /** @param {import('../sources/source.js').Source} source @param {string} name */
 async function mergesInside(source, name) {
-    const bytes = await source.bytes(name);
-    if (!bytes) return null;
-    const { entries, start } = readHeader(bytes, name);
-    const offsets = entries['tokenizer.merges']?.data_offsets;
-    return offsets ? bytes.slice(start + offsets[0], start + offsets[1]) : null;
+  const bytes = await source.bytes(name);
+  if (!bytes) return null;
+  const { entries, start } = readHeader(bytes, name);
+  const offsets = entries['tokenizer.merges']?.data_offsets;
+  return offsets ? bytes.slice(start + offsets[0], start + offsets[1]) : null;
 }
 
 /**
@@ -30,76 +30,102 @@ async function mergesInside(source, name) {
  * @param {import('../engine.js').Dtype} dtype @param {Uint8Array | null} merges @param {string} path
  */
 async function convertTower(engine, source, from, kind, dtype, merges, path) {
-    const input = await source.open(from);
-    if (!input) throw new ClipError('not-found', `${source.id} has no ${from}.`);
-    const sink = new ChunkSink(CHUNK);
-    /** @type {string[]} */
-    const hashes = [];
-    const converter = engine.openConverter(kind, dtype, merges, bytes => sink.write(bytes));
-    const output = await open(`${path}.part`, 'w');
-    /** @param {boolean} [end] */
-    const flush = async end => {
-        for (const bytes of sink.take(end)) {
-            hashes.push(createHash('sha256').update(bytes).digest('hex'));
-            await output.write(bytes);
-        }
-    };
-    try {
-        converter.open(input.bytes, from);
-        const raw = { name: from, bytes: input.bytes, chunk: CHUNK, sha256: null, key: String, open: async () => input };
-        await feed(converter, new Chunks(raw, null, { onProgress: p => showProgress({ ...p, phase: 'convert', file: `${kind} tower` }) }), flush);
-        await flush(true);
-        if (sink.total !== converter.bytes) throw new ClipError('missing-tensor', `${from}: the ${kind} tower is not complete.`);
-        await output.close();
-        await rename(`${path}.part`, path);
-        return { bytes: sink.total, chunk: CHUNK, sha256: hashes, logitScale: converter.logitScale };
-    } finally {
-        await output.close().catch(() => {});
-        await rm(`${path}.part`, { force: true });
-        converter.free();
-        finishProgress();
+  const input = await source.open(from);
+  if (!input) throw new ClipError('not-found', `${source.id} has no ${from}.`);
+  const sink = new ChunkSink(CHUNK);
+  /** @type {string[]} */
+  const hashes = [];
+  const converter = engine.openConverter(kind, dtype, merges, bytes => sink.write(bytes));
+  const output = await open(`${path}.part`, 'w');
+  /** @param {boolean} [end] */
+  const flush = async end => {
+    for (const bytes of sink.take(end)) {
+      hashes.push(createHash('sha256').update(bytes).digest('hex'));
+      await output.write(bytes);
     }
+  };
+  try {
+    converter.open(input.bytes, from);
+    const raw = { name: from, bytes: input.bytes, chunk: CHUNK, sha256: null, key: String, open: async () => input };
+    await feed(
+      converter,
+      new Chunks(raw, null, { onProgress: p => showProgress({ ...p, phase: 'convert', file: `${kind} tower` }) }),
+      flush,
+    );
+    await flush(true);
+    if (sink.total !== converter.bytes)
+      throw new ClipError('missing-tensor', `${from}: the ${kind} tower is not complete.`);
+    await output.close();
+    await rename(`${path}.part`, path);
+    return { bytes: sink.total, chunk: CHUNK, sha256: hashes, logitScale: converter.logitScale };
+  } finally {
+    await output.close().catch(() => {});
+    await rm(`${path}.part`, { force: true });
+    converter.free();
+    finishProgress();
+  }
 }
 
 /** A list of what the model knows, beside it. @param {import('../sources/source.js').Source} source */
 async function conceptsOf(source) {
-    const text = await source.text('concepts.json');
-    if (!text) return undefined;
-    const json = JSON.parse(text);
-    return Array.isArray(json) ? json : (json.primary ?? json.concepts);
+  const text = await source.text('concepts.json');
+  if (!text) return undefined;
+  const json = JSON.parse(text);
+  return Array.isArray(json) ? json : (json.primary ?? json.concepts);
 }
 
 /** @param {{ dtype?: string, output?: string, name?: string, license?: string, origin?: string }} values @param {string[]} positionals */
 export async function convert(values, [folder, ...more]) {
-    const { output } = values;
-    if (!folder || more.length) throw new Usage('convert takes one model');
-    if (!output) throw new Usage('convert needs -o with the name of a folder');
-    const dtype = oneOf(values.dtype, '--dtype', DTYPES, 'q8');
-    const source = nodeSource(nodeSpec(folder));
-    const { manifest, weights } = await readModel(source);
-    const engine = await Engine.create({ wasm: await readModule(chooseModule(1).name) });
-    const foreign = weights && (await findMerges(source));
-    await mkdir(output, { recursive: true });
-    let logitScale = weights ? 0 : manifest.logit_scale;
-    /** @type {Manifest['towers']} */
-    const towers = {};
-    for (const kind of /** @type {TowerKind[]} */ (['vision', 'text'])) {
-        const from = weights ?? manifest.towers[kind]?.f32?.file;
-        if (!from) throw new ClipError('no-weights', `${folder} has no weights of the ${kind} tower to convert from (f32).`);
-        const merges = kind === 'text' ? (foreign ?? (await mergesInside(source, from))) : null;
-        const file = `${kind}.${dtype}.safetensors`;
-        const { logitScale: scale, ...made } = await convertTower(engine, source, from, kind, dtype, merges || null, join(output, file));
-        logitScale ||= scale;
-        towers[kind] = { [dtype]: { file, ...made } };
-    }
-    const path = join(output, 'clip.json');
-    const before = await readFile(path, 'utf8').then(text => checkManifest(JSON.parse(text), path), () => null);
-    const { name = manifest.name, license = manifest.license, origin = weights ? undefined : manifest.origin } = values;
-    /** @type {Manifest} */
-    const made = { ...manifest, name, license, origin, logit_scale: logitScale || 100, concepts: manifest.concepts ?? (await conceptsOf(source)), towers };
-    if (before && configOf(before) === configOf(made)) {
-        // other dtypes of the same model, made before, stay
-        for (const kind of /** @type {TowerKind[]} */ (['vision', 'text'])) made.towers[kind] = { ...before.towers[kind], ...towers[kind] };
-    }
-    await writeFile(path, JSON.stringify(checkManifest(made, path), null, 1) + '\n');
+  const { output } = values;
+  if (!folder || more.length) throw new Usage('convert takes one model');
+  if (!output) throw new Usage('convert needs -o with the name of a folder');
+  const dtype = oneOf(values.dtype, '--dtype', DTYPES, 'q8');
+  const source = nodeSource(nodeSpec(folder));
+  const { manifest, weights } = await readModel(source);
+  const engine = await Engine.create({ wasm: await readModule(chooseModule(1).name) });
+  const foreign = weights && (await findMerges(source));
+  await mkdir(output, { recursive: true });
+  let logitScale = weights ? 0 : manifest.logit_scale;
+  /** @type {Manifest['towers']} */
+  const towers = {};
+  for (const kind of /** @type {TowerKind[]} */ (['vision', 'text'])) {
+    const from = weights ?? manifest.towers[kind]?.f32?.file;
+    if (!from)
+      throw new ClipError('no-weights', `${folder} has no weights of the ${kind} tower to convert from (f32).`);
+    const merges = kind === 'text' ? (foreign ?? (await mergesInside(source, from))) : null;
+    const file = `${kind}.${dtype}.safetensors`;
+    const { logitScale: scale, ...made } = await convertTower(
+      engine,
+      source,
+      from,
+      kind,
+      dtype,
+      merges || null,
+      join(output, file),
+    );
+    logitScale ||= scale;
+    towers[kind] = { [dtype]: { file, ...made } };
+  }
+  const path = join(output, 'clip.json');
+  const before = await readFile(path, 'utf8').then(
+    text => checkManifest(JSON.parse(text), path),
+    () => null,
+  );
+  const { name = manifest.name, license = manifest.license, origin = weights ? undefined : manifest.origin } = values;
+  /** @type {Manifest} */
+  const made = {
+    ...manifest,
+    name,
+    license,
+    origin,
+    logit_scale: logitScale || 100,
+    concepts: manifest.concepts ?? (await conceptsOf(source)),
+    towers,
+  };
+  if (before && configOf(before) === configOf(made)) {
+    // other dtypes of the same model, made before, stay
+    for (const kind of /** @type {TowerKind[]} */ (['vision', 'text']))
+      made.towers[kind] = { ...before.towers[kind], ...towers[kind] };
+  }
+  await writeFile(path, JSON.stringify(checkManifest(made, path), null, 1) + '\n');
 }

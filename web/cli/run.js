@@ -15,9 +15,12 @@ import { writePicture } from './picture-file.js';
 import { Usage, finishProgress, oneOf, showProgress, wholeNumber } from './terminal.js';
 
 /** @param {{ model?: string, dtype?: string, threads?: string }} values */
-const load = ({ model, dtype, threads }) => Clip.load(model, {
-    dtype: oneOf(dtype, '--dtype', DTYPES, 'q8'), threads: wholeNumber(threads, '--threads', 16), onProgress: showProgress,
-});
+const load = ({ model, dtype, threads }) =>
+  Clip.load(model, {
+    dtype: oneOf(dtype, '--dtype', DTYPES, 'q8'),
+    threads: wholeNumber(threads, '--threads', 16),
+    onProgress: showProgress,
+  });
 
 /**
  * Does something for each photo; one that fails is reported and does not stop the others.
@@ -25,116 +28,132 @@ const load = ({ model, dtype, threads }) => Clip.load(model, {
  * @returns {Promise<number>} exit status
  */
 async function forEachPhoto(files, work, then) {
-    let status = 0;
-    for (const file of files) {
-        try {
-            const result = await work(file);
-            finishProgress();
-            then(result, file);
-        } catch (error) {
-            const ofPhoto = error instanceof ClipError && /image|picture|not-found|network/.test(error.code);
-            if (!ofPhoto || files.length === 1) throw error;
-            finishProgress();
-            process.stderr.write(`clip-wasm: ${error.message}\n`);
-            status = 1;
-        }
+  let status = 0;
+  for (const file of files) {
+    try {
+      const result = await work(file);
+      finishProgress();
+      then(result, file);
+    } catch (error) {
+      const ofPhoto = error instanceof ClipError && /image|picture|not-found|network/.test(error.code);
+      if (!ofPhoto || files.length === 1) throw error;
+      finishProgress();
+      process.stderr.write(`clip-wasm: ${error.message}\n`);
+      status = 1;
     }
-    return status;
+  }
+  return status;
 }
 
 /** @param {{ labels?: string[], 'no-split'?: boolean, template?: string[], top?: string, json?: boolean, model?: string, dtype?: string,
  *  threads?: string }} values @param {string[]} photos */
 export async function classify(values, photos) {
-    if (!photos.length) throw new Usage('classify needs a photo');
-    if (!values.labels) throw new Usage('classify needs --labels');
-    const labels = values['no-split'] ? values.labels : values.labels.flatMap(list => list.split(',').map(label => label.trim()));
-    const top = wholeNumber(values.top, '--top');
-    const clip = await load(values);
-    /** @type {{ file: string, labels: import('../session.js').Score[] }[]} */
-    const results = [];
-    const status = await forEachPhoto(photos, photo => clip.classify(photo, labels, { template: values.template, top }), (scores, file) => {
-        if (values.json) results.push({ file, labels: scores });
-        else process.stdout.write(`${file}\n${scores.map(({ label, score }) => `  ${score.toFixed(4)}  ${label}\n`).join('')}`);
-    });
-    if (values.json) process.stdout.write(JSON.stringify(results, null, 1) + '\n');
-    clip.dispose();
-    return status;
+  if (!photos.length) throw new Usage('classify needs a photo');
+  if (!values.labels) throw new Usage('classify needs --labels');
+  const labels = values['no-split']
+    ? values.labels
+    : values.labels.flatMap(list => list.split(',').map(label => label.trim()));
+  const top = wholeNumber(values.top, '--top');
+  const clip = await load(values);
+  /** @type {{ file: string, labels: import('../session.js').Score[] }[]} */
+  const results = [];
+  const status = await forEachPhoto(
+    photos,
+    photo => clip.classify(photo, labels, { template: values.template, top }),
+    (scores, file) => {
+      if (values.json) results.push({ file, labels: scores });
+      else
+        process.stdout.write(
+          `${file}\n${scores.map(({ label, score }) => `  ${score.toFixed(4)}  ${label}\n`).join('')}`,
+        );
+    },
+  );
+  if (values.json) process.stdout.write(JSON.stringify(results, null, 1) + '\n');
+  clip.dispose();
+  return status;
 }
 
 /** @param {{ text?: string[], json?: boolean, model?: string, dtype?: string, threads?: string }} values @param {string[]} photos */
 export async function embed(values, photos) {
-    const { text: texts = [], json } = values;
-    if (!photos.length && !texts.length) throw new Usage('embed needs a photo or --text');
-    const clip = await load(values);
-    /** @type {({ file: string, embedding: number[] } | { text: string, embedding: number[] })[]} */
-    const results = [];
-    const asUrl = (/** @type {string} */ photo) => (/^https?:/.test(photo) ? new URL(photo) : pathToFileURL(photo));
-    const status = await forEachPhoto(photos, photo => clip.encode(asUrl(photo)), (embedding, file) =>
-        results.push({ file, embedding: Array.from(/** @type {any} */ (embedding)) }));
-    const embeddings = await clip.encode(texts);
-    texts.forEach((text, i) => results.push({ text, embedding: Array.from(embeddings[i]) }));
-    finishProgress();
-    if (json) process.stdout.write(JSON.stringify(results) + '\n');
-    else for (const { embedding } of results) process.stdout.write(embedding.join(' ') + '\n');
-    clip.dispose();
-    return status;
+  const { text: texts = [], json } = values;
+  if (!photos.length && !texts.length) throw new Usage('embed needs a photo or --text');
+  const clip = await load(values);
+  /** @type {({ file: string, embedding: number[] } | { text: string, embedding: number[] })[]} */
+  const results = [];
+  const asUrl = (/** @type {string} */ photo) => (/^https?:/.test(photo) ? new URL(photo) : pathToFileURL(photo));
+  const status = await forEachPhoto(
+    photos,
+    photo => clip.encode(asUrl(photo)),
+    (embedding, file) => results.push({ file, embedding: Array.from(/** @type {any} */ (embedding)) }),
+  );
+  const embeddings = await clip.encode(texts);
+  texts.forEach((text, i) => results.push({ text, embedding: Array.from(embeddings[i]) }));
+  finishProgress();
+  if (json) process.stdout.write(JSON.stringify(results) + '\n');
+  else for (const { embedding } of results) process.stdout.write(embedding.join(' ') + '\n');
+  clip.dispose();
+  return status;
 }
 
 /** @param {import('../sources/source.js').Source} source @returns {Promise<{ merges: Uint8Array, context: number } | null>} */
 async function tokenizerOf(source) {
-    const merges = await findMerges(source);
-    const clip = await source.text('clip.json');
-    const configs = clip ? [JSON.parse(clip).config] : [];
-    for (const name of clip ? [] : ['config.json', 'open_clip_config.json']) {
-        const text = await source.text(name);
-        if (text) configs.push(JSON.parse(text));
-    }
-    const sizes = configs.map(c => c.text_config?.max_position_embeddings ?? (c.model_cfg ?? c).text_cfg?.context_length);
-    const context = sizes.find(Number.isInteger) ?? 77;
-    if (merges) return { merges, context };
-    const files = clip ? JSON.parse(clip).towers?.text : null;
-    const file = files && DTYPES.map(dtype => files[dtype]).find(Boolean);
-    const bytes = file && (await source.bytes(file.file));
-    if (!bytes) return null;
-    const { entries, start } = readHeader(bytes, file.file);
-    const offsets = entries['tokenizer.merges']?.data_offsets;
-    return offsets ? { merges: bytes.slice(start + offsets[0], start + offsets[1]), context } : null;
+  const merges = await findMerges(source);
+  const clip = await source.text('clip.json');
+  const configs = clip ? [JSON.parse(clip).config] : [];
+  for (const name of clip ? [] : ['config.json', 'open_clip_config.json']) {
+    const text = await source.text(name);
+    if (text) configs.push(JSON.parse(text));
+  }
+  const sizes = configs.map(c => c.text_config?.max_position_embeddings ?? (c.model_cfg ?? c).text_cfg?.context_length);
+  const context = sizes.find(Number.isInteger) ?? 77;
+  if (merges) return { merges, context };
+  const files = clip ? JSON.parse(clip).towers?.text : null;
+  const file = files && DTYPES.map(dtype => files[dtype]).find(Boolean);
+  const bytes = file && (await source.bytes(file.file));
+  if (!bytes) return null;
+  const { entries, start } = readHeader(bytes, file.file);
+  const offsets = entries['tokenizer.merges']?.data_offsets;
+  return offsets ? { merges: bytes.slice(start + offsets[0], start + offsets[1]), context } : null;
 }
 
 /** @param {{ model?: string }} values @param {string[]} positionals */
 export async function tokenize({ model = EMBEDDED }, positionals) {
-    if (positionals.length) throw new Usage('tokenize reads its lines from the standard input');
-    const source = nodeSource(nodeSpec(model));
-    const found = await tokenizerOf(source);
-    if (!found) throw new ClipError('no-tokenizer', `${source.id} has no tokenizer (merges.txt, tokenizer.json or clip.json).`);
-    const engine = await Engine.create({ wasm: await readModule(chooseModule(1).name) });
-    const tokenizer = engine.openTokenizer(found.merges);
-    let number = 0;
-    for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
-        number++;
-        if (!line.trim()) continue;
-        let text;
-        try {
-            text = JSON.parse(line);
-        } catch {
-            text = undefined;
-        }
-        if (typeof text !== 'string') throw new ClipError('bad-text', `line ${number} of the input is not a JSON string.`);
-        try {
-            process.stdout.write(JSON.stringify(Array.from(tokenizer.encode(text, found.context))) + '\n');
-        } catch (error) {
-            throw error instanceof ClipError ? new ClipError(error.code, `line ${number} of the input: ${error.message}`, error) : error;
-        }
+  if (positionals.length) throw new Usage('tokenize reads its lines from the standard input');
+  const source = nodeSource(nodeSpec(model));
+  const found = await tokenizerOf(source);
+  if (!found)
+    throw new ClipError('no-tokenizer', `${source.id} has no tokenizer (merges.txt, tokenizer.json or clip.json).`);
+  const engine = await Engine.create({ wasm: await readModule(chooseModule(1).name) });
+  const tokenizer = engine.openTokenizer(found.merges);
+  let number = 0;
+  for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
+    number++;
+    if (!line.trim()) continue;
+    let text;
+    try {
+      text = JSON.parse(line);
+    } catch {
+      text = undefined;
     }
+    if (typeof text !== 'string') throw new ClipError('bad-text', `line ${number} of the input is not a JSON string.`);
+    try {
+      process.stdout.write(JSON.stringify(Array.from(tokenizer.encode(text, found.context))) + '\n');
+    } catch (error) {
+      throw error instanceof ClipError
+        ? new ClipError(error.code, `line ${number} of the input: ${error.message}`, error)
+        : error;
+    }
+  }
 }
 
 /** @param {{ size?: string, output?: string }} values @param {string[]} photos */
 export async function preprocess({ size: side, output }, photos) {
-    if (photos.length !== 1) throw new Usage('preprocess takes one photo');
-    if (!output || !/\.(png|ppm)$/i.test(output)) throw new Usage('preprocess needs -o with a name that ends in .png or .ppm');
-    const size = wholeNumber(side, '--size', 1024) ?? 224;
-    const [photo] = photos;
-    if (!existsSync(photo)) throw new ClipError('not-found', `There is no ${photo}.`);
-    const engine = await Engine.create({ wasm: await readModule(chooseModule(1).name) });
-    await writeFile(output, writePicture(engine.crop(await readFile(photo), size, photo), size, output));
+  if (photos.length !== 1) throw new Usage('preprocess takes one photo');
+  if (!output || !/\.(png|ppm)$/i.test(output))
+    throw new Usage('preprocess needs -o with a name that ends in .png or .ppm');
+  const size = wholeNumber(side, '--size', 1024) ?? 224;
+  const [photo] = photos;
+  if (!existsSync(photo)) throw new ClipError('not-found', `There is no ${photo}.`);
+  const engine = await Engine.create({ wasm: await readModule(chooseModule(1).name) });
+  await writeFile(output, writePicture(engine.crop(await readFile(photo), size, photo), size, output));
 }

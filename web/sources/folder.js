@@ -7,41 +7,41 @@ import { Source } from './source.js';
 const PIECE = 1 << 20;
 
 export class FolderSource extends Source {
-    /** @param {string} path */
-    constructor(path) {
-        super(path, basename(resolve(path)));
-        this.path = path;
-    }
+  /** @param {string} path */
+  constructor(path) {
+    super(path, basename(resolve(path)));
+    this.path = path;
+  }
 
-    /** @override @param {string} name @returns {Promise<import('./source.js').SourceFile | null>} */
-    async open(name) {
-        const path = join(this.path, name);
-        let file;
-        try {
-            file = await open(path);
-        } catch (error) {
-            const { code } = /** @type {NodeJS.ErrnoException} */ (error);
-            if (code === 'ENOENT' || code === 'ENOTDIR') return null;
-            throw new ClipError('not-found', `${path} cannot be read: ${/** @type {Error} */ (error).message}`, error);
-        }
-        const { size } = await file.stat().finally(() => file.close());
-        return { bytes: size, version: `${size}`, stream: (offset, end, signal) => read(path, offset, end, signal) };
+  /** @override @param {string} name @returns {Promise<import('./source.js').SourceFile | null>} */
+  async open(name) {
+    const path = join(this.path, name);
+    let file;
+    try {
+      file = await open(path);
+    } catch (error) {
+      const { code } = /** @type {NodeJS.ErrnoException} */ (error);
+      if (code === 'ENOENT' || code === 'ENOTDIR') return null;
+      throw new ClipError('not-found', `${path} cannot be read: ${/** @type {Error} */ (error).message}`, error);
     }
+    const { size } = await file.stat().finally(() => file.close());
+    return { bytes: size, version: `${size}`, stream: (offset, end, signal) => read(path, offset, end, signal) };
+  }
 }
 
 /** @param {string} path @param {number} offset @param {number} end @param {AbortSignal} [signal] */
 async function* read(path, offset, end, signal) {
-    const file = await open(path);
-    try {
-        const buffer = new Uint8Array(Math.min(PIECE, Math.max(0, end - offset)));
-        while (offset < end) {
-            throwIfAborted(signal);
-            const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, end - offset), offset);
-            if (!bytesRead) throw new ClipError('wrong-size', `${path} ends at byte ${offset}; ${end} were expected.`);
-            offset += bytesRead;
-            yield buffer.subarray(0, bytesRead);
-        }
-    } finally {
-        await file.close();
+  const file = await open(path);
+  try {
+    const buffer = new Uint8Array(Math.min(PIECE, Math.max(0, end - offset)));
+    while (offset < end) {
+      throwIfAborted(signal);
+      const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, end - offset), offset);
+      if (!bytesRead) throw new ClipError('wrong-size', `${path} ends at byte ${offset}; ${end} were expected.`);
+      offset += bytesRead;
+      yield buffer.subarray(0, bytesRead);
     }
+  } finally {
+    await file.close();
+  }
 }

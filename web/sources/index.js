@@ -7,19 +7,19 @@ import { HttpSource, hubSource } from './http.js';
 
 /** @param {SourceSpec} spec */
 export function sourceOf(spec) {
-    switch (spec.type) {
-        case 'http': {
-            const source = new HttpSource(spec.url, spec);
-            source.revalidate = spec.revalidate ?? false;
-            return source;
-        }
-        case 'hub':
-            return hubSource(spec.repo, spec);
-        case 'files':
-            return new FilesSource(spec.files, spec.name);
-        case 'directory':
-            return new DirectorySource(spec.handle);
-        default:
-            throw new ClipError('bad-input', `Models of the type ${/** @type {any} */ (spec).type} cannot be read here.`);
+  switch (spec.type) {
+    case 'http': {
+      const source = new HttpSource(spec.url, spec);
+      source.revalidate = spec.revalidate ?? false;
+      return source;
     }
+    case 'hub':
+      return hubSource(spec.repo, spec);
+    case 'files':
+      return new FilesSource(spec.files, spec.name);
+    case 'directory':
+      return new DirectorySource(spec.handle);
+    default:
+      throw new ClipError('bad-input', `Models of the type ${/** @type {any} */ (spec).type} cannot be read here.`);
+  }
 }

@@ -18,68 +18,69 @@ import { ClipError, throwIfAborted } from '../error.js';
 /** @typedef {{ signal?: AbortSignal, limit?: number }} ReadOptions limit: bytes at most */
 
 export class Source {
-    /** @param {string} id where it is, for messages and as the cache's key @param {string} name short, for people */
-    constructor(id, name) {
-        this.id = id;
-        this.name = name;
-        /** Whether a file that was asked for turned out to be a web page. */
-        this.sawHtml = false;
-        /** Whether bytes are far away, so that keeping them is worth the room. */
-        this.remote = false;
-        /** Whether the manifest is asked for again even where the model is kept already. */
-        this.revalidate = false;
-    }
+  /** @param {string} id where it is, for messages and as the cache's key @param {string} name short, for people */
+  constructor(id, name) {
+    this.id = id;
+    this.name = name;
+    /** Whether a file that was asked for turned out to be a web page. */
+    this.sawHtml = false;
+    /** Whether bytes are far away, so that keeping them is worth the room. */
+    this.remote = false;
+    /** Whether the manifest is asked for again even where the model is kept already. */
+    this.revalidate = false;
+  }
 
-    /**
-     * @param {string} _name @param {{ signal?: AbortSignal, bytes?: number }} [_options] bytes: its size, where that is known
-     * @returns {Promise<SourceFile | null>} null where there is no such file
-     */
-    async open(_name, _options) {
-        return null;
-    }
+  /**
+   * @param {string} _name @param {{ signal?: AbortSignal, bytes?: number }} [_options] bytes: its size, where that is known
+   * @returns {Promise<SourceFile | null>} null where there is no such file
+   */
+  async open(_name, _options) {
+    return null;
+  }
 
-    /** The whole of a small file. @param {string} name @param {ReadOptions} [options] @returns {Promise<Uint8Array | null>} */
-    async bytes(name, { signal, limit = 2 ** 30 } = {}) {
-        const file = await this.open(name, { signal });
-        if (!file) return null;
-        if (file.bytes > limit) throw new ClipError('wrong-size', `${name} has ${file.bytes} bytes; at most ${limit} make sense.`);
-        const all = new Uint8Array(file.bytes);
-        let at = 0;
-        for await (const piece of file.stream(0, file.bytes, signal)) {
-            throwIfAborted(signal);
-            all.set(piece, at);
-            at += piece.length;
-        }
-        return all;
+  /** The whole of a small file. @param {string} name @param {ReadOptions} [options] @returns {Promise<Uint8Array | null>} */
+  async bytes(name, { signal, limit = 2 ** 30 } = {}) {
+    const file = await this.open(name, { signal });
+    if (!file) return null;
+    if (file.bytes > limit)
+      throw new ClipError('wrong-size', `${name} has ${file.bytes} bytes; at most ${limit} make sense.`);
+    const all = new Uint8Array(file.bytes);
+    let at = 0;
+    for await (const piece of file.stream(0, file.bytes, signal)) {
+      throwIfAborted(signal);
+      all.set(piece, at);
+      at += piece.length;
     }
+    return all;
+  }
 
-    /** @param {string} name @param {ReadOptions} [options] @returns {Promise<string | null>} */
-    async text(name, options) {
-        const bytes = await this.bytes(name, options);
-        return bytes && new TextDecoder().decode(bytes);
-    }
+  /** @param {string} name @param {ReadOptions} [options] @returns {Promise<string | null>} */
+  async text(name, options) {
+    const bytes = await this.bytes(name, options);
+    return bytes && new TextDecoder().decode(bytes);
+  }
 
-    /** The first of some files that exists. @param {string[]} names @param {AbortSignal} [signal] @returns {Promise<string | null>} */
-    async first(names, signal) {
-        for (const name of names) if (await this.open(name, { signal })) return name;
-        return null;
-    }
+  /** The first of some files that exists. @param {string[]} names @param {AbortSignal} [signal] @returns {Promise<string | null>} */
+  async first(names, signal) {
+    for (const name of names) if (await this.open(name, { signal })) return name;
+    return null;
+  }
 }
 
 /** Pieces of a stream. Not every browser's streams are async iterable. @param {ReadableStream<Uint8Array>} stream @param {AbortSignal} [signal] */
 export async function* pieces(stream, signal) {
-    const reader = stream.getReader();
-    const cancel = () => void reader.cancel().catch(() => {});
-    signal?.addEventListener('abort', cancel);
-    try {
-        for (;;) {
-            const { done, value } = await reader.read();
-            throwIfAborted(signal);
-            if (done) return;
-            yield value;
-        }
-    } finally {
-        signal?.removeEventListener('abort', cancel);
-        cancel();
+  const reader = stream.getReader();
+  const cancel = () => void reader.cancel().catch(() => {});
+  signal?.addEventListener('abort', cancel);
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      throwIfAborted(signal);
+      if (done) return;
+      yield value;
     }
+  } finally {
+    signal?.removeEventListener('abort', cancel);
+    cancel();
+  }
 }

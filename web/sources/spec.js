@@ -15,19 +15,29 @@ import { ClipError } from '../error.js';
  * @returns {SourceSpec}
  */
 export function specOf(model, { revision, hub, base }) {
-    if (typeof File === 'function' && (model?.[0] instanceof File || (typeof FileList === 'function' && model instanceof FileList))) {
-        return { type: 'files', files: [...model] };
-    }
-    if (model?.kind === 'directory' && typeof model.getFileHandle === 'function') return { type: 'directory', handle: model };
-    if (model instanceof URL) return { type: 'http', url: model.href };
-    if (typeof model !== 'string' || !model) {
-        throw new ClipError('bad-input', 'A model is the name of one, an address, a hub id, a list of files or a directory handle.');
-    }
-    const id = /^([\w-][\w.-]*\/[\w.-]+?)(?:@([\w./-]+))?$/.exec(model);
-    if (id) return { type: 'hub', repo: id[1], host: hub, revision: id[2] ?? revision };
-    try {
-        return { type: 'http', url: new URL(model, base).href };
-    } catch {
-        throw new ClipError('not-found', `${JSON.stringify(model)} is no model that is known, no address, and no hub id (owner/name).`);
-    }
+  if (
+    typeof File === 'function' &&
+    (model?.[0] instanceof File || (typeof FileList === 'function' && model instanceof FileList))
+  ) {
+    return { type: 'files', files: [...model] };
+  }
+  if (model?.kind === 'directory' && typeof model.getFileHandle === 'function')
+    return { type: 'directory', handle: model };
+  if (model instanceof URL) return { type: 'http', url: model.href };
+  if (typeof model !== 'string' || !model) {
+    throw new ClipError(
+      'bad-input',
+      'A model is the name of one, an address, a hub id, a list of files or a directory handle.',
+    );
+  }
+  const id = /^([\w-][\w.-]*\/[\w.-]+?)(?:@([\w./-]+))?$/.exec(model);
+  if (id) return { type: 'hub', repo: id[1], host: hub, revision: id[2] ?? revision };
+  try {
+    return { type: 'http', url: new URL(model, base).href };
+  } catch {
+    throw new ClipError(
+      'not-found',
+      `${JSON.stringify(model)} is no model that is known, no address, and no hub id (owner/name).`,
+    );
+  }
 }
