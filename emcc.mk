@@ -43,12 +43,12 @@ SIMD_relaxed := -msimd128 -mrelaxed-simd
 OPTIMIZE     := -O3 -DNDEBUG -ffunction-sections -fdata-sections $(if $(DEBUG),-g)
 
 # For every module, threads or not: the kernels are the same, and only main-thread code touches XNNPACK's own state.
-XNNPACK_FLAGS := $(OPTIMIZE) -matomics -mbulk-memory -fno-math-errno -w -Ibuild/stub -I$(SOURCES)/xnnpack/include \
-  -I$(SOURCES)/xnnpack/src -I$(SOURCES)/fp16/include -I$(SOURCES)/fxdiv/include -I$(SOURCES)/pthreadpool/include
+XNNPACK_FLAGS := $(OPTIMIZE) -matomics -mbulk-memory -fno-math-errno -w
 include build/xnnpack.mk
 
-PTHREADPOOL_FLAGS := $(OPTIMIZE) -std=gnu11 -w -I$(SOURCES)/pthreadpool/include -I$(SOURCES)/pthreadpool/src \
-  -I$(SOURCES)/fxdiv/include -DFXDIV_USE_INLINE_ASSEMBLY=0 -DPTHREADPOOL_USE_CONDVAR=0 -DPTHREADPOOL_USE_FUTEX=1
+PTHREADPOOL_INCLUDES := -I$(SOURCES)/pthreadpool/include -I$(SOURCES)/pthreadpool/src -I$(SOURCES)/fxdiv/include \
+  -DFXDIV_USE_INLINE_ASSEMBLY=0 -DPTHREADPOOL_USE_CONDVAR=0 -DPTHREADPOOL_USE_FUTEX=1
+PTHREADPOOL_FLAGS := $(OPTIMIZE) -std=gnu11 -w $(PTHREADPOOL_INCLUDES)
 
 CLIP_FLAGS := $(OPTIMIZE) -std=gnu11 -Wall -Wextra -Werror -fno-math-errno -mbulk-memory -DUTF8PROC_STATIC -Isrc \
   $(addprefix -isystem $(SOURCES)/,xnnpack/include pthreadpool/include pthreadpool/src fxdiv/include stb utf8proc jsmn)

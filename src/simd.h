@@ -5,12 +5,29 @@
 #ifdef __wasm__
 #include <wasm_simd128.h>
 #else
-#ifndef SIMDE_ENABLE_NATIVE_ALIASES
+
 #define SIMDE_ENABLE_NATIVE_ALIASES
-#endif
+#include <simde/wasm/relaxed-simd.h>
 #include <simde/wasm/simd128.h>
 
-#include <simde/wasm/relaxed-simd.h>
+/* What SIMDe leaves out. */
+#define wasm_f32x4_const_splat wasm_f32x4_splat
+
+/* Relaxed dot product: sum + a . b over four bytes a lane. b is meant to be 0..127; what an engine makes of larger
+ * values is its own choice. Here it is x86's with VNNI: a signed, b unsigned, sums of 32 bits. Not in SIMDe 0.8. */
+#ifndef wasm_i32x4_relaxed_dot_i8x16_i7x16_add
+static inline v128_t clip_simd_relaxed_dot(v128_t a, v128_t b, v128_t sum) {
+    int8_t x[16];
+    uint8_t y[16];
+    int32_t z[4];
+    wasm_v128_store(x, a);
+    wasm_v128_store(y, b);
+    wasm_v128_store(z, sum);
+    for (int i = 0; i < 16; i++) z[i / 4] += x[i] * y[i];
+    return wasm_v128_load(z);
+}
+#define wasm_i32x4_relaxed_dot_i8x16_i7x16_add clip_simd_relaxed_dot
 #endif
 
+#endif
 #endif
