@@ -69,6 +69,10 @@ void clip_activations_set(clip_activations *to, const clip_kernels *kernels, cli
 void clip_activations_set_layer_norm(clip_activations *to, const clip_kernels *kernels, clip_pool *pool, const float *x, size_t rows,
                                      size_t stride, const float *gain, const float *bias, float epsilon);
 
+/* The same to f32 rows: y (rows, width) may be x. */
+void clip_layer_norm(const clip_kernels *kernels, clip_pool *pool, const float *x, size_t rows, size_t width, const float *gain,
+                     const float *bias, float epsilon, float *y);
+
 typedef enum {
     CLIP_STORE,           /* y = W x + b */
     CLIP_ADD,             /* y += W x + b: the residual connection */
