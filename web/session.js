@@ -32,7 +32,7 @@ import { Store } from './store.js';
 
 /** What a loaded model says about itself.
  * @typedef {{ id: string, name: string, license?: string, origin?: string, dtype: Dtype, threads: number, kernels: string,
- *  logitScale: number, concepts?: string[], preprocess?: import('./model.js').Preprocess }} SessionInfo */
+ *  concepts?: string[], preprocess?: import('./model.js').Preprocess }} SessionInfo */
 
 /** @typedef {(typeof CALLS)[number]} Call */
 const CALLS = /** @type {const} */ (['classify', 'encodeImages', 'encodeTexts', 'encodeLabels', 'tokenize', 'prepare']);
@@ -148,7 +148,6 @@ export class Session {
       dtype: this.dtype,
       threads: this.#engine.threads,
       kernels: this.#engine.kernels,
-      logitScale: manifest.logit_scale,
       concepts: manifest.concepts,
       preprocess: manifest.preprocess,
     };

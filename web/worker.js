@@ -15,19 +15,15 @@ import { runThread } from './instance.js';
 import { Session } from './session.js';
 import { sourceOf } from './sources/index.js';
 
-/** @type {Session | undefined} */
-let session;
-/** @type {Map<number, AbortController>} */
-const running = new Map();
+let session = /** @type {Session | undefined} */ (undefined);
+const running = /** @type {Map<number, AbortController>} */ (new Map());
 
 /** @type {import('./instance.js').SpawnThread} */
 function spawn(start) {
   const worker = new Worker(self.location.href, { type: 'module', name: 'clip-thread' });
-  const started = new Promise((resolve, reject) =>
-    Object.assign(worker, { onmessage: () => resolve(undefined), onerror: reject }),
-  );
+  const started = new Promise((onmessage, onerror) => Object.assign(worker, { onmessage, onerror }));
   worker.postMessage({ thread: start });
-  return { started, terminate: () => worker.terminate() };
+  return { started: started.then(() => {}), terminate: () => worker.terminate() };
 }
 
 self.onmessage = async ({ data: { id, call, args, abort, thread } }) => {
