@@ -28,10 +28,14 @@
 #define __SSE2__ 1
 #endif
 #endif
-#pragma GCC diagnostic ignored "-Wunused-function" /* to the end: what is never used is found there */
+/* To the file's end, where the compiler finds out what is never used or, inlined, never set (callbacks, of which we have none). */
+#pragma GCC diagnostic ignored "-Wunused-function"
+#pragma GCC diagnostic ignored "-Wunused-but-set-variable"
+#ifndef __clang__
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
-#pragma GCC diagnostic ignored "-Wunused-but-set-variable"
 #pragma GCC diagnostic ignored "-Wsign-compare"
 #include "stb_image.h"
 #pragma GCC diagnostic pop
@@ -137,9 +141,9 @@ static clip_status open_jpeg(clip_rows *out, const clip_header *header, const ui
         return why_failed(header, 6);
     }
     /* A file that has ended, or whose markers make no sense, counts as decoded too; one that is whole was read up to its end
-     * marker. (Scans that end early, but properly, leave grey, in libjpeg as well.) */
+     * marker. (Scans that end early, but properly, leave grey, in libjpeg as well.) Skipped segments may lead past the end. */
     const uint8_t *end = rows->context.img_buffer;
-    int whole = end - bytes >= 2 && end[-1] == 0xD9 && end[-2] == 0xFF;
+    int whole = end - bytes >= 2 && end <= bytes + length && end[-1] == 0xD9 && end[-2] == 0xFF;
     if (!whole || rows->context.img_x != header->width || rows->context.img_y != header->height) {
         jpeg_close(rows);
         return CLIP_ERROR_IMAGE;
