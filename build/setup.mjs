@@ -1,0 +1,35 @@
+// Obtains what a fresh clone lacks: toolchain, C libraries, modules, node packages, a browser. Each function does nothing,
+// and quickly, when there is nothing to do.
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BuildError, JOBS, ROOT, aptInstall, ensureCommands, must, step, which } from './steps.mjs';
+
+export function checkNode() {
+  if (Number(process.versions.node.split('.')[0]) < 20)
+    throw new BuildError(`Node 20 or newer is needed; this is ${process.version}`);
+}
+
+/** The four WebAssembly modules, with Emscripten and the C libraries' sources if need be. */
+export async function ensureModules() {
+  await ensureCommands([['make', 'make'], ['python3', 'python3'], ['xz', 'xz-utils'], ['ar', 'binutils'], ['flock', 'util-linux']]);
+  await step('WebAssembly modules', () => must('make', ['-f', 'emcc.mk', JOBS, '--no-print-directory']));
+}
+
+/** node_modules as package-lock.json says. */
+export async function ensurePackages() {
+  const stamp = join(ROOT, 'node_modules', '.clip-wasm-lock');
+  const lock = createHash('sha256').update(readFileSync(join(ROOT, 'package-lock.json'))).digest('hex');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
+  await step('node packages', async () => {
+    await must('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error']);
+    writeFileSync(stamp, lock);
+  });
+}
+
+/** The path of a Chromium: $CHROMIUM, one on PATH, or one installed now; undefined where there is none and it cannot be. */
+export async function ensureChromium() {
+  const find = () => process.env.CHROMIUM || which('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable');
+  if (!find() && process.getuid?.() === 0 && which('apt-get')) await step('install chromium', () => aptInstall(['chromium']));
+  return find();
+}

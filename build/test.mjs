@@ -1,0 +1,139 @@
+// npm test: sets up what is missing, runs every kind of test, and totals them on the last line.
+// usage: node build/test.mjs [format|native|wasm|types|js|browser|packaging]...      all of them by default
+import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { checkNode, ensureChromium, ensureModules, ensurePackages } from './setup.mjs';
+import { BuildError, JOBS, ROOT, ensureCommands, main, must, output, run, step } from './steps.mjs';
+
+const total = { passed: 0, failed: 0, skipped: 0 };
+
+function count(name, { passed = 0, failed = 0, skipped = 0 }) {
+  total.passed += passed;
+  total.failed += failed;
+  total.skipped += skipped;
+  console.log(`  ${name}: ${passed} passed, ${failed} failed, ${skipped} skipped`);
+}
+
+/** Files of a folder of tests/ whose names match; none where the folder does not exist. */
+function files(folder, pattern) {
+  const path = join(ROOT, folder);
+  if (!existsSync(path)) return [];
+  return readdirSync(path).filter((name) => pattern.test(name)).sort().map((name) => `${folder}/${name}`);
+}
+
+/** One check that is a test by itself. */
+async function check(name, command, args) {
+  const failed = (await run(command, args)) === 0 ? 0 : 1;
+  count(name, { passed: 1 - failed, failed });
+}
+
+// ---- the kinds ----
+
+async function format() {
+  const version = output('clang-format', ['--version'])?.match(/version (\d+)/)?.[1];
+  if (version !== '14') {
+    console.log(`  skipped: the layout of C files is checked with clang-format 14; here is ${version ?? 'none'}`);
+    return count('format', { skipped: 1 });
+  }
+  const sources = ['src', 'tests/c', 'tests/fuzz', 'tests/bench', 'build'].flatMap((folder) => files(folder, /\.[ch]$/));
+  await check('format', 'clang-format', ['--dry-run', '--Werror', ...sources]);
+}
+
+/** Runs one cmocka program and counts what it says; one that ends badly without saying so has failed. */
+async function cmocka(name, command, args, env) {
+  let text = '';
+  const status = await run(command, args, { env, onOutput: (part) => (text += part) });
+  const number = (pattern) => Number(text.match(pattern)?.[1] ?? 0);
+  const result = {
+    passed: number(/^\[  PASSED  \] (\d+) test/m),
+    failed: number(/^\[  FAILED  \] (\d+) test/m),
+    skipped: number(/^\[  SKIPPED \] (\d+) test/m),
+  };
+  if (status !== 0 && result.failed === 0) result.failed = 1;
+  if (status === 0 && result.passed + result.skipped === 0) result.failed = 1; // ended without running its tests
+  if (result.failed) console.log(text);
+  count(name, result);
+}
+
+async function native() {
+  await ensureCommands([['clang|gcc', 'clang'], ['make', 'make']]);
+  await step('build the C tests for this machine', () => must('make', ['-f', 'build/native.mk', JOBS, '--no-print-directory', 'tests']));
+  const env = { ASAN_OPTIONS: 'detect_leaks=1:abort_on_error=0', UBSAN_OPTIONS: 'print_stacktrace=1' };
+  for (const file of files('tests/c', /^test_.*\.c$/)) {
+    const name = file.slice('tests/c/'.length, -2);
+    await cmocka(`${name} (native, ASan and UBSan)`, `build/out/native/asan/${name}`, [], env);
+  }
+}
+
+async function wasm() {
+  await step('build the C tests as WebAssembly', () => must('make', ['-f', 'build/native.mk', JOBS, '--no-print-directory', 'wasm-tests']));
+  for (const file of files('tests/c', /^test_.*\.c$/)) {
+    const name = file.slice('tests/c/'.length, -2);
+    await cmocka(`${name} (wasm)`, process.execPath, [`build/out/wasm-tests/${name}.js`]);
+  }
+}
+
+async function types() {
+  await ensurePackages();
+  await check('types', 'npm', ['run', '--silent', 'types']);
+}
+
+/** Runs test files with Node's runner: a readable report here, and TAP to a file for the totals. */
+async function node(name, env = {}) {
+  const tests = files(`tests/${name}`, /\.test\.m?js$/);
+  if (tests.length === 0) return console.log(`  no tests in tests/${name}`);
+  mkdirSync(join(ROOT, 'build/out'), { recursive: true });
+  const tap = join(ROOT, `build/out/${name}.tap`);
+  const reporters = ['--test-reporter=spec', '--test-reporter-destination=stdout', '--test-reporter=tap', `--test-reporter-destination=${tap}`];
+  const status = await run(process.execPath, ['--test', ...reporters, ...tests], { env });
+  const summary = readFileSync(tap, 'utf8');
+  const number = (key) => Number(summary.match(new RegExp(`^# ${key} (\\d+)$`, 'm'))?.[1] ?? 0);
+  const result = { passed: number('pass'), failed: number('fail') + number('cancelled'), skipped: number('skipped') + number('todo') };
+  if (status !== 0 && result.failed === 0) result.failed = 1;
+  count(name, result);
+}
+
+async function js() {
+  await ensurePackages();
+  await node('js');
+}
+
+async function browser() {
+  await ensurePackages();
+  const chromium = await ensureChromium();
+  if (!chromium) {
+    console.log('  skipped: there is no Chromium; install one (on Debian: apt-get install chromium) or name one in CHROMIUM');
+    return count('browser', { skipped: 1 });
+  }
+  await node('browser', { CHROMIUM: chromium });
+}
+
+async function packaging() {
+  await ensurePackages();
+  const chromium = await ensureChromium();
+  await node('packaging', chromium ? { CHROMIUM: chromium } : {});
+}
+
+const KINDS = { format, native, wasm, types, js, browser, packaging };
+
+await main(async () => {
+  const asked = process.argv.slice(2);
+  const unknown = asked.find((name) => !(name in KINDS));
+  if (unknown) throw new BuildError(`there are no ${unknown} tests; there are: ${Object.keys(KINDS).join(', ')}`);
+  checkNode();
+  if (!existsSync(join(ROOT, '../shared'))) console.log('There is no ../shared folder: tests that compare with its data are skipped.');
+  await ensureModules();
+  for (const [name, kind] of Object.entries(KINDS)) {
+    if (asked.length && !asked.includes(name)) continue;
+    try {
+      await step(name, kind);
+    } catch (error) {
+      // A kind that cannot even start is a failure, but must not hide what the others find.
+      if (!(error instanceof BuildError)) throw error;
+      console.error(`  error: ${error.message}`);
+      count(name, { failed: 1 });
+    }
+  }
+  console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+  return total.failed ? 1 : 0;
+});
