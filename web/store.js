@@ -99,6 +99,11 @@ export class Store {
     return Promise.all(keys.map(async key => (await result(chunks.getKey(key))) !== undefined));
   }
 
+  /** @returns {Promise<string[]>} */
+  async chunkKeys() {
+    return /** @type {string[]} */ (await result(this.#in('chunks').getAllKeys()));
+  }
+
   /** @param {string} key @returns {Promise<Uint8Array | null>} */
   async getChunk(key) {
     const value = await result(this.#in('chunks').get(key));

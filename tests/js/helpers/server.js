@@ -9,6 +9,7 @@ import { join } from 'node:path';
  * @property {number} [cutAt] breaks the connection before this byte of a file, in every answer
  * @property {(name: string, bytes: Buffer, request: { count: number }) => Buffer} [change] changes what is sent of a file
  * @property {boolean} [html] answers everything with a page
+ * @property {boolean} [missing] has no file at all
  * @property {boolean} [down] breaks every connection at once
  * @property {number} [delay] ms before each 16 KiB
  * @property {Record<string, string>} [headers]
@@ -29,7 +30,7 @@ export async function serve(folder, mood = {}) {
     }
     let bytes;
     try {
-      bytes = await readFile(join(folder, name));
+      bytes = await readFile(join(folder, mood.missing ? 'no such file' : name));
     } catch {
       response.writeHead(404, { 'Content-Type': 'text/plain' });
       return response.end('no such file');
