@@ -67,11 +67,11 @@ $(NATIVE)/$1/libclip.a: $$(NATIVE_OBJECTS_$1)
 	@rm -f $$@; ar rcs $$@ $$^
 
 $(NATIVE)/$1/test_%: tests/c/test_%.c $(NATIVE)/$1/libclip.a $(NATIVE)/$1/obj/cmocka.o
-	@$(CC) $(NATIVE_CLIP) $(NATIVE_$1) -MMD -MP -MF $$@.d $$^ $(NATIVE_LINK) -o $$@
+	@$(CC) $(NATIVE_CLIP) $(NATIVE_$1) -MMD -MP -MF $$@.d $$(filter %.c %.o %.a,$$^) $(NATIVE_LINK) -o $$@
 $(NATIVE)/$1/bench_%: tests/bench/bench_%.c $(NATIVE)/$1/libclip.a
-	@$(CC) $(NATIVE_CLIP) $(NATIVE_$1) -MMD -MP -MF $$@.d $$^ $(NATIVE_LINK) -o $$@
+	@$(CC) $(NATIVE_CLIP) $(NATIVE_$1) -MMD -MP -MF $$@.d $$(filter %.c %.o %.a,$$^) $(NATIVE_LINK) -o $$@
 $(NATIVE)/$1/fuzz_%: tests/fuzz/fuzz_%.c $(NATIVE)/$1/libclip.a
-	@$(CC) $(NATIVE_CLIP) $(NATIVE_$1) -fsanitize=fuzzer -MMD -MP -MF $$@.d $$^ $(NATIVE_LINK) -o $$@
+	@$(CC) $(NATIVE_CLIP) $(NATIVE_$1) -fsanitize=fuzzer -MMD -MP -MF $$@.d $$(filter %.c %.o %.a,$$^) $(NATIVE_LINK) -o $$@
 -include $$(NATIVE_OBJECTS_$1:.o=.d)
 endef
 

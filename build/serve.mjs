@@ -131,7 +131,7 @@ function safePath(raw) {
   } catch {
     return undefined;
   }
-  if (!path.startsWith('/') || /[\0\\]/.test(path) || path.split('/').includes('..')) return undefined;
+  if (!path.startsWith('/') || /[\0\\]|\/\//.test(path) || path.split('/').includes('..')) return undefined;
   return path;
 }
 
