@@ -1,0 +1,62 @@
+/** A Chromium, a server of this repository, and pages that import the package from it. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+import { ISOLATION, serve } from '../../../build/serve.mjs';
+
+export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync'];
+/** What a careful site would allow: no inline scripts, no eval, nothing from elsewhere. */
+export const STRICT_CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src 'self' data: blob:";
+
+/**
+ * @param {{ isolated?: boolean, csp?: string, mounts?: Record<string, string>,
+ *  onRequest?: Parameters<typeof serve>[0]['onRequest'] }} [options]
+ */
+export async function startSite({ isolated = true, csp = STRICT_CSP, mounts, onRequest } = {}) {
+  const log = /** @type {string[]} */ ([]);
+  const site = await serve({
+    root: ROOT,
+    mounts,
+    headers: { ...(isolated ? ISOLATION : {}), 'Content-Security-Policy': csp },
+    onRequest(request, response) {
+      log.push(request.url);
+      if (request.url === '/blank.html') {
+        response.writeHead(200, { 'Content-Type': 'text/html' });
+        response.end('<!doctype html><title>blank</title><link rel=icon href=data:,>');
+        return true;
+      }
+      return onRequest?.(request, response);
+    },
+  });
+  return { ...site, log };
+}
+
+/** A browser with an empty profile of its own. */
+export async function startChromium() {
+  const profile = await mkdtemp(join(tmpdir(), 'clip-profile-'));
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: FLAGS,
+  });
+  return {
+    context,
+    /** A page of the site in which `Clip` is what the package exports. @param {{ url: string }} site */
+    async page(site) {
+      const page = await context.newPage();
+      /** @type {string[]} */
+      const complaints = [];
+      page.on('pageerror', error => complaints.push(error.message));
+      page.on('console', message => message.type() === 'error' && complaints.push(message.text()));
+      await page.goto(`${site.url}blank.html`);
+      await page.evaluate(async () => Object.assign(window, await import('/web/index.js')));
+      return Object.assign(page, { complaints });
+    },
+    async close() {
+      await context.close();
+      await rm(profile, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,29 @@
+/**
+ * A worker of the tests' own that uses the engine directly: runs a model on given inputs with a given module.
+ *
+ *     in   { module, threads, folder, dtype, pixels, ids }      out  { images, texts, threads, kernels } or { error }
+ */
+import { Engine } from '/web/engine.js';
+import { Loader } from '/web/loader.js';
+import { HttpSource } from '/web/sources/http.js';
+
+function spawn(start) {
+  const worker = new Worker('/web/worker.js', { type: 'module' });
+  const started = new Promise((onmessage, onerror) => Object.assign(worker, { onmessage, onerror }));
+  worker.postMessage({ thread: start });
+  return { started, terminate: () => worker.terminate() };
+}
+
+self.onmessage = async ({ data: { module, threads, folder, dtype, pixels, ids } }) => {
+  try {
+    const engine = await Engine.create({ wasm: `/web/wasm/clip-${module}.wasm`, threads, spawn });
+    const loader = new Loader(new HttpSource(new URL(folder, self.location.href).href), null, () => {});
+    await loader.open({});
+    const { tower: vision } = await loader.load(engine, 'vision', dtype, {});
+    const { tower: text } = await loader.load(engine, 'text', dtype, {});
+    self.postMessage({ images: vision.encodePixels(pixels), texts: text.encodeTexts(ids), threads: engine.threads, kernels: engine.kernels });
+    engine.dispose();
+  } catch (error) {
+    self.postMessage({ error: `${error.name} ${error.code}: ${error.message}\n${error.stack}` });
+  }
+};
