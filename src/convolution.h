@@ -1,7 +1,7 @@
-/* convolution.h - 2-D convolution over (height, width, channels) images, through XNNPACK's operators.
+/* convolution.h - 2-D convolution over a (side, side, channels) image, through XNNPACK's operators.
  *
- * f32 weights run XNNPACK's f32 NHWC convolution; int8 ones its qd8-f32-qc8w (activations quantized per image as they
- * come). BatchNorm (inference form) is folded: weights come with a per-output factor and a bias.
+ * f32 weights run XNNPACK's f32 NHWC convolution; int8 ones its qd8-f32-qc8w, whose activations are quantized as they come, one
+ * scale an image. BatchNorm (inference form) comes folded into a factor and a bias for each output.
  */
 #ifndef CLIP_CONVOLUTION_H
 #define CLIP_CONVOLUTION_H
@@ -9,38 +9,37 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "arena.h"
-#include "linear.h"
 #include "parallel.h"
 #include "status.h"
 
-typedef struct clip_convolution clip_convolution;
+/* XNNPACK reads whole vectors: an input must be readable for this many bytes past its end. */
+#define CLIP_CONVOLUTION_SLACK 64
 
-/* Geometry is square and static. */
 typedef struct {
-    size_t in, out;   /* channels */
-    size_t kernel;    /* side: 1 or 3 */
-    size_t stride;    /* 1 or 2 */
-    size_t padding;   /* 0 or 1, zeros */
-    size_t side;      /* input height = width */
-    int relu;         /* max(y, 0) at the end */
-    clip_precision precision; /* CLIP_F32 or CLIP_Q8 (Q4 is taken as Q8) */
+    size_t in, out; /* channels */
+    size_t kernel;  /* side, odd; zeros around the image so that stride 1 keeps its side */
+    size_t stride;
+    size_t side;    /* of the input */
+    int relu;       /* max(y, 0) at the end */
 } clip_convolution_shape;
 
-/* Creates the operator. weight: f32 (out, in, kernel, kernel) [f32], or int8 the same with scale (out) [q8], copied and packed.
- * factor (out) multiplies each output's weights, bias (out) is added: BatchNorm folded, factor = gain / sqrt(var + eps),
- * bias = beta - mean * factor. Reads and keeps nothing of the arguments after returning. */
-clip_status clip_convolution_create(clip_convolution **out, clip_pool *pool, const clip_convolution_shape *shape,
-                                    const void *weight, const float *scale, const float *factor, const float *bias);
+/* Side of the output. */
+size_t clip_convolution_side(const clip_convolution_shape *shape);
+
+typedef struct clip_convolution clip_convolution;
+
+/* Packs weight (out, in, kernel, kernel): either f32, or int8 with scale (out). factor (out) multiplies each output's weights,
+ * bias (out) is added. Nothing of the arguments is kept. CLIP_ERROR_MEMORY. */
+clip_status clip_convolution_create_f32(clip_convolution **out, const clip_convolution_shape *shape, const float *weight,
+                                        const float *factor, const float *bias);
+clip_status clip_convolution_create_q8(clip_convolution **out, const clip_convolution_shape *shape, const int8_t *weight,
+                                       const float *scale, const float *factor, const float *bias);
 void clip_convolution_destroy(clip_convolution *convolution);
 
-/* Bytes of scratch that a forward pass of `batch` images needs (quantized activations, XNNPACK's own workspace). */
-size_t clip_convolution_workspace(const clip_convolution *convolution, size_t batch);
+/* Bytes of scratch that a forward pass needs: the quantized image. */
+size_t clip_convolution_scratch(const clip_convolution_shape *shape);
 
-/* x (batch, side, side, in) -> y (batch, side', side', out), f32, side' = (side + 2 padding - kernel) / stride + 1.
- * Allocates nothing once it ran for a batch size. workspace: 64-byte aligned, as large as asked above.
- * x must be readable for CLIP_CONVOLUTION_SLACK bytes past its end (XNNPACK reads in whole vectors). */
-#define CLIP_CONVOLUTION_SLACK 64
-clip_status clip_convolution_forward(clip_convolution *convolution, const float *x, size_t batch, float *y, void *workspace);
+/* x (side, side, in) -> y (side', side', out). Allocates nothing. CLIP_ERROR_MEMORY if XNNPACK says no. */
+clip_status clip_convolution_forward(clip_convolution *convolution, clip_pool *pool, const float *x, float *y, void *scratch);
 
 #endif

@@ -222,7 +222,7 @@ clip_status clip_tower_finish(clip_tower *tower) {
         return CLIP_ERROR_MISSING;
     }
     clip_status status = CLIP_OK;
-    if (architecture_of(tower) == RESNET) status = clip_resnet_finish(&tower->model.resnet, &tower->engine->kernels, tower->engine->pool);
+    if (architecture_of(tower) == RESNET) status = clip_resnet_finish(&tower->model.resnet, &tower->engine->kernels);
     if (status != CLIP_OK) return status;
     clip_stream_close(&tower->stream);
     clip_arena_free(&tower->table);
