@@ -44,7 +44,8 @@ static void bmp_row(void *state, uint32_t y, uint32_t first, uint32_t count, uin
     }
 }
 
-/* Runs, literal stretches (padded to two bytes) and escapes, into indices (height, width) of the last row first. 0 if broken. */
+/* Runs, literal stretches (padded to two bytes) and escapes, into indices (height, width) of the last row first. 0 if
+ * broken. */
 static int unpack(const uint8_t *at, const uint8_t *end, int four, uint32_t width, uint32_t height, uint8_t *to) {
     uint32_t x = 0, y = 0;
     while (end - at >= 2) {

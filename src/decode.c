@@ -1,5 +1,6 @@
-/* JPEG, PNG and GIF through stb_image, which is compiled into this file alone and stays hidden in it. JPEG uses stb_image's
- * inner functions: planes are decoded, then upsampled and turned to RGB one row at a time, only where the crop asks. */
+/* JPEG, PNG and GIF through stb_image, which is compiled into this file alone and stays hidden in it. JPEG uses
+ * stb_image's inner functions: planes are decoded, then upsampled and turned to RGB one row at a time, only where the
+ * crop asks. */
 #include "rows.h"
 
 #include <limits.h>
@@ -7,6 +8,7 @@
 #include <string.h>
 
 #include "image.h"
+#include "jpeg.h"
 
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
@@ -18,17 +20,11 @@
 #define STBI_NO_HDR
 #define STBI_NO_THREAD_LOCALS /* with the setters unused, what they would set are constants */
 #define STBI_NO_FAILURE_STRINGS
-#define STBI_ASSERT(x) ((void)0)
+#define STBI_ASSERT(x)      ((void)0)
 #define STBI_MAX_DIMENSIONS CLIP_IMAGE_MAX_SIDE
-#ifdef __wasm_simd128__
-/* stb_image's SSE2 kernels, through Emscripten's <emmintrin.h>, which wants to see the macro that -msse2 sets. */
-#define STBI__X64_TARGET
-#ifndef __SSE2__
-#define __SSE__  1
-#define __SSE2__ 1
-#endif
-#endif
-/* To the file's end, where the compiler finds out what is never used or, inlined, never set (callbacks, of which we have none). */
+#define STBI_NO_SIMD        /* jpeg.c has what is worth it */
+/* To the file's end, where the compiler finds out what is never used or, inlined, never set (callbacks, of which we
+ * have none). */
 #pragma GCC diagnostic ignored "-Wunused-function"
 #pragma GCC diagnostic ignored "-Wunused-but-set-variable"
 #ifndef __clang__
@@ -49,40 +45,49 @@ static clip_status why_failed(const clip_header *header, size_t bytes_per_pixel)
 
 /* ---- JPEG ---- */
 
+enum { GREY, RGB, YCBCR, CMYK, YCCK };
+
 typedef struct {
     stbi__context context;
     stbi__jpeg jpeg;
-    int colours; /* how the components become RGB */
+    int colours;    /* which of these the components are */
+    uint16_t *sums; /* scratch for upsampling */
 } jpeg_rows;
 
-enum { GREY, RGB, YCBCR, CMYK, YCCK };
-
-/* As libjpeg guesses (jdapimin.c): four components are CMYK unless Adobe's marker says YCCK. */
+/* As libjpeg guesses (jdapimin.c, default_decompress_parms): by JFIF's marker, else Adobe's, else the components' names. */
 static int colours_of(const stbi__jpeg *jpeg) {
-    int components = jpeg->s->img_n;
-    if (components == 1) return GREY;
-    if (components == 4) return jpeg->app14_color_transform == 2 ? YCCK : CMYK;
-    return jpeg->rgb == 3 || (jpeg->app14_color_transform == 0 && !jpeg->jfif) ? RGB : YCBCR;
+    const int adobe = jpeg->app14_color_transform; /* -1 if there is no such marker */
+    if (jpeg->s->img_n == 1) return GREY;
+    if (jpeg->s->img_n == 4) return adobe > 0 ? YCCK : CMYK;
+    if (jpeg->jfif) return YCBCR;
+    if (adobe >= 0) return adobe == 0 ? RGB : YCBCR;
+    return jpeg->rgb == 3 ? RGB : YCBCR;
 }
 
-/* Row y of component k, upsampled to the picture's width; valid until the component's next row. Lines are centred between
- * samples as JFIF says: the nearer weighs three quarters (stb_image's load_jpeg_image does the same in sequence). */
-static const uint8_t *jpeg_component_row(stbi__jpeg *jpeg, int k, uint32_t y) {
-    int across = jpeg->img_h_max / jpeg->img_comp[k].h, down = jpeg->img_v_max / jpeg->img_comp[k].v;
-    int last = jpeg->img_comp[k].y - 1, width = ((int)jpeg->s->img_x + across - 1) / across;
-    int step = (int)y + (down >> 1), below = step / down, above = below > 0 ? below - 1 : 0;
-    if (below > last) below = last;
-    if (above > last) above = last;
-    uint8_t *upper = jpeg->img_comp[k].data + (size_t)above * (size_t)jpeg->img_comp[k].w2;
-    uint8_t *lower = jpeg->img_comp[k].data + (size_t)below * (size_t)jpeg->img_comp[k].w2;
-    int lower_is_nearer = step % down >= down >> 1;
-    uint8_t *near = lower_is_nearer ? lower : upper, *far = lower_is_nearer ? upper : lower;
-    uint8_t *line = jpeg->img_comp[k].linebuf;
-    if (across == 1 && down == 1) return near;
-    if (across == 1 && down == 2) return stbi__resample_row_v_2(line, near, far, width, across);
-    if (across == 2 && down == 1) return stbi__resample_row_h_2(line, near, far, width, across);
-    if (across == 2 && down == 2) return jpeg->resample_row_hv_2_kernel(line, near, far, width, across);
-    return stbi__resample_row_generic(line, near, far, width, across);
+/* Columns [first, first + count) of row y of component k at the picture's full resolution; valid until the component's
+ * next row. Samples are centred among the pixels they stand for, as JFIF says: the nearer of two lines weighs three
+ * quarters. */
+static const uint8_t *component_row(jpeg_rows *rows, int k, uint32_t y, size_t first, size_t count) {
+    stbi__jpeg *jpeg = &rows->jpeg;
+    const uint32_t across = (uint32_t)(jpeg->img_h_max / jpeg->img_comp[k].h),
+                   down = (uint32_t)(jpeg->img_v_max / jpeg->img_comp[k].v);
+    const size_t width = (jpeg->s->img_x + across - 1) / across, stride = (size_t)jpeg->img_comp[k].w2;
+    const uint32_t last = (uint32_t)jpeg->img_comp[k].y - 1, line = y / down < last ? y / down : last;
+    const int below = y % down >= down / 2; /* whether the next line is nearer than the one before */
+    const uint32_t other = below ? (line < last ? line + 1 : last) : (line > 0 ? line - 1 : 0);
+    const uint8_t *near = jpeg->img_comp[k].data + line * stride, *far = jpeg->img_comp[k].data + other * stride;
+    uint8_t *out = jpeg->img_comp[k].linebuf;
+    if (across == 1 && down == 1) return near + first;
+    if (across == 1 && down == 2) {
+        clip_jpeg_upsample_down(near + first, far + first, below, count, out);
+        return out;
+    }
+    if (across == 2 && down <= 2 && width > 2) { /* libjpeg takes narrower ones as below */
+        clip_jpeg_upsample(near, down == 2 ? far : NULL, width, first / 2, (first + count + 1) / 2, rows->sums, out);
+        return out + first;
+    }
+    for (size_t x = 0; x < count; x++) out[x] = near[(first + x) / across];
+    return out;
 }
 
 /* a b / 255, rounded, as Pillow's MULDIV255. */
@@ -101,31 +106,30 @@ static void cmyk_to_rgbx(const uint8_t *const plane[4], uint32_t count, uint8_t 
 
 static void jpeg_row(void *state, uint32_t y, uint32_t first, uint32_t count, uint8_t *rgbx) {
     jpeg_rows *rows = state;
-    stbi__jpeg *jpeg = &rows->jpeg;
     const uint8_t *plane[4] = {NULL};
-    for (int k = 0; k < rows->context.img_n; k++) plane[k] = jpeg_component_row(jpeg, k, y) + first;
+    for (int k = 0; k < rows->context.img_n; k++) plane[k] = component_row(rows, k, y, first, count);
     switch (rows->colours) {
-        case GREY:
-            for (uint32_t i = 0; i < count; i++) memset(rgbx + 4 * i, plane[0][i], 4);
-            break;
-        case RGB:
-            for (uint32_t i = 0; i < count; i++)
-                for (uint32_t k = 0; k < 3; k++) rgbx[4 * i + k] = plane[k][i];
-            break;
-        case YCBCR: jpeg->YCbCr_to_RGB_kernel(rgbx, plane[0], plane[1], plane[2], (int)count, 4); break;
-        case CMYK: cmyk_to_rgbx(plane, count, rgbx); break;
-        case YCCK: /* C = 255 - R, and so on: the ink's inverse, inverted again by Adobe's habit */
-            jpeg->YCbCr_to_RGB_kernel(rgbx, plane[0], plane[1], plane[2], (int)count, 4);
-            for (uint32_t i = 0; i < count; i++)
-                for (uint32_t k = 0; k < 3; k++)
-                    rgbx[4 * i + k] = (uint8_t)(plane[3][i] - multiply(rgbx[4 * i + k], plane[3][i]));
-            break;
+    case GREY:
+        for (uint32_t i = 0; i < count; i++) memset(rgbx + 4 * i, plane[0][i], 4);
+        break;
+    case RGB:
+        for (uint32_t i = 0; i < count; i++)
+            for (uint32_t k = 0; k < 3; k++) rgbx[4 * i + k] = plane[k][i];
+        break;
+    case YCBCR: clip_jpeg_to_rgbx(plane[0], plane[1], plane[2], count, rgbx); break;
+    case CMYK: cmyk_to_rgbx(plane, count, rgbx); break;
+    case YCCK: /* C = 255 - R, and so on: the ink's inverse, inverted again by Adobe's habit */
+        clip_jpeg_to_rgbx(plane[0], plane[1], plane[2], count, rgbx);
+        for (uint32_t i = 0; i < count; i++)
+            for (uint32_t k = 0; k < 3; k++) rgbx[4 * i + k] = (uint8_t)(plane[3][i] - multiply(rgbx[4 * i + k], plane[3][i]));
+        break;
     }
 }
 
 static void jpeg_close(void *state) {
     jpeg_rows *rows = state;
     stbi__cleanup_jpeg(&rows->jpeg);
+    free(rows->sums);
     free(rows);
 }
 
@@ -136,24 +140,29 @@ static clip_status open_jpeg(clip_rows *out, const clip_header *header, const ui
     stbi__start_mem(&rows->context, bytes, (int)length);
     jpeg->s = &rows->context;
     stbi__setup_jpeg(jpeg);
+    jpeg->idct_block_kernel = clip_jpeg_idct;
     if (!stbi__decode_jpeg_image(jpeg)) {
         jpeg_close(rows);
         return why_failed(header, 6);
     }
-    /* A file that has ended, or whose markers make no sense, counts as decoded too; one that is whole was read up to its end
-     * marker. (Scans that end early, but properly, leave grey, in libjpeg as well.) Skipped segments may lead past the end. */
+    /* A file that has ended, or whose markers make no sense, counts as decoded too; one that is whole was read up to
+     * its end marker. (Scans that end early, but properly, leave grey, in libjpeg as well.) Skipped segments may lead
+     * past the end. */
     const uint8_t *end = rows->context.img_buffer;
     int whole = end - bytes >= 2 && end <= bytes + length && end[-1] == 0xD9 && end[-2] == 0xFF;
     if (!whole || rows->context.img_x != header->width || rows->context.img_y != header->height) {
         jpeg_close(rows);
         return CLIP_ERROR_IMAGE;
     }
+    rows->sums = malloc(((size_t)header->width + 2) * sizeof *rows->sums);
+    int complete = rows->sums != NULL;
     for (int k = 0; k < rows->context.img_n; k++) {
-        jpeg->img_comp[k].linebuf = malloc((size_t)header->width + 3); /* the widest upsampling overshoots by three */
-        if (!jpeg->img_comp[k].linebuf) {
-            jpeg_close(rows);
-            return CLIP_ERROR_MEMORY;
-        }
+        jpeg->img_comp[k].linebuf = malloc((size_t)header->width + 1); /* upsampling makes pairs */
+        complete &= jpeg->img_comp[k].linebuf != NULL;
+    }
+    if (!complete) {
+        jpeg_close(rows);
+        return CLIP_ERROR_MEMORY;
     }
     rows->colours = colours_of(jpeg);
     *out = (clip_rows){rows, jpeg_row, jpeg_close};
@@ -208,9 +217,9 @@ static clip_status open_whole(clip_rows *out, const clip_header *header, const u
     return CLIP_OK;
 }
 
-/* stb_image leaves transparent pixels black; Pillow's convert("RGB"), whose answer is wanted, gives them their palette colour.
- * So it gets to see the first frame alone, with transparency and background switched off; then alpha is 0 exactly where the
- * frame has drawn nothing. */
+/* stb_image leaves transparent pixels black; Pillow's convert("RGB"), whose answer is wanted, gives them their palette
+ * colour. So it gets to see the first frame alone, with transparency and background switched off; then alpha is 0
+ * exactly where the frame has drawn nothing. */
 static clip_status open_gif(clip_rows *out, const clip_header *header, const uint8_t *bytes, size_t length) {
     clip_gif_frame frame;
     clip_status status = clip_gif_first_frame(&frame, bytes, length);
@@ -238,9 +247,9 @@ static clip_status open_gif(clip_rows *out, const clip_header *header, const uin
 clip_status clip_rows_open_stb(clip_rows *rows, const clip_header *header, const uint8_t *bytes, size_t length) {
     if (length > INT_MAX) return CLIP_ERROR_IMAGE_SIZE;
     switch (header->format) {
-        case CLIP_JPEG: return open_jpeg(rows, header, bytes, length);
-        case CLIP_PNG: return open_whole(rows, header, bytes, length);
-        case CLIP_GIF: return open_gif(rows, header, bytes, length);
-        default: return CLIP_ERROR_IMAGE_FORMAT;
+    case CLIP_JPEG: return open_jpeg(rows, header, bytes, length);
+    case CLIP_PNG: return open_whole(rows, header, bytes, length);
+    case CLIP_GIF: return open_gif(rows, header, bytes, length);
+    default: return CLIP_ERROR_IMAGE_FORMAT;
     }
 }

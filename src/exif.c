@@ -5,9 +5,9 @@
 #include "bytes.h"
 
 #define TAG_ORIENTATION 0x0112
-#define TYPE_BYTE 1
-#define TYPE_SHORT 3
-#define TYPE_LONG 4
+#define TYPE_BYTE       1
+#define TYPE_SHORT      3
+#define TYPE_LONG       4
 
 uint32_t clip_exif_orientation(const uint8_t *tiff, size_t length) {
     if (length < 8) return 0;

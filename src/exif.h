@@ -10,7 +10,8 @@
 /* A TIFF structure: what follows "Exif\0\0" in a JPEG's APP1, or a PNG's eXIf chunk. */
 uint32_t clip_exif_orientation(const uint8_t *tiff, size_t length);
 
-/* The same as hexadecimal text ("\nexif\n      32\n45786966..."), as ImageMagick puts it into PNG's "Raw profile type exif". */
+/* The same as hexadecimal text ("\nexif\n      32\n45786966..."), as ImageMagick puts it into PNG's "Raw profile type
+ * exif". */
 uint32_t clip_exif_orientation_hex(const uint8_t *text, size_t length);
 
 /* An XMP packet's tiff:Orientation, attribute or element. */

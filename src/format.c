@@ -1,5 +1,5 @@
-/* Specifications: ITU T.81 (JPEG), W3C PNG third edition, GIF89a, Adobe's Photoshop file formats, Microsoft's BITMAPINFOHEADER,
- * netpbm's pgm(5) and ppm(5). */
+/* Specifications: ITU T.81 (JPEG), W3C PNG third edition, GIF89a, Adobe's Photoshop file formats, Microsoft's
+ * BITMAPINFOHEADER, netpbm's pgm(5) and ppm(5). */
 #include "format.h"
 
 #include <string.h>
@@ -17,9 +17,7 @@ static clip_status set_size(clip_header *header, uint32_t width, uint32_t height
 }
 
 /* Exif goes before XMP, as in Pillow. */
-static void set_orientation(clip_header *header, uint32_t exif, uint32_t xmp) {
-    header->orientation = exif ? exif : xmp ? xmp : 1;
-}
+static void set_orientation(clip_header *header, uint32_t exif, uint32_t xmp) { header->orientation = exif ? exif : xmp ? xmp : 1; }
 
 static int starts_with(const uint8_t *bytes, size_t length, const char *start, size_t start_length) {
     return length >= start_length && memcmp(bytes, start, start_length) == 0;
@@ -51,7 +49,8 @@ static clip_status read_jpeg(clip_header *header, const uint8_t *bytes, size_t l
         size_t data_length = segment - 2;
         if (is_frame(marker) && !framed) {
             if (data_length < 6) return CLIP_ERROR_IMAGE;
-            /* Baseline, extended and progressive with Huffman codes; not lossless, hierarchical or arithmetic, nor 12 bits. */
+            /* Baseline, extended and progressive with Huffman codes; not lossless, hierarchical or arithmetic, nor 12
+             * bits. */
             if (marker > 0xC2 || data[0] != 8) return CLIP_ERROR_IMAGE_FORMAT;
             height = clip_big16(data + 1);
             width = clip_big16(data + 3);
@@ -189,9 +188,14 @@ clip_status clip_header_read(clip_header *header, const uint8_t *bytes, size_t l
         clip_format format;
         clip_status (*read)(clip_header *, const uint8_t *, size_t);
     } formats[] = {
-        {"\xFF\xD8\xFF", 3, CLIP_JPEG, read_jpeg}, {PNG_SIGNATURE, 8, CLIP_PNG, read_png}, {"GIF87a", 6, CLIP_GIF, read_gif},
-        {"GIF89a", 6, CLIP_GIF, read_gif},         {"BM", 2, CLIP_BMP, read_bmp},          {"8BPS", 4, CLIP_PSD, read_psd},
-        {"P5", 2, CLIP_PNM, read_pnm},             {"P6", 2, CLIP_PNM, read_pnm},
+        {"\xFF\xD8\xFF", 3, CLIP_JPEG, read_jpeg},
+        {PNG_SIGNATURE, 8, CLIP_PNG, read_png},
+        {"GIF87a", 6, CLIP_GIF, read_gif},
+        {"GIF89a", 6, CLIP_GIF, read_gif},
+        {"BM", 2, CLIP_BMP, read_bmp},
+        {"8BPS", 4, CLIP_PSD, read_psd},
+        {"P5", 2, CLIP_PNM, read_pnm},
+        {"P6", 2, CLIP_PNM, read_pnm},
     };
     *header = (clip_header){.orientation = 1};
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {

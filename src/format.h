@@ -11,19 +11,19 @@ typedef enum { CLIP_JPEG, CLIP_PNG, CLIP_GIF, CLIP_BMP, CLIP_PSD, CLIP_PNM } cli
 
 typedef struct {
     clip_format format;
-    uint32_t width, height;  /* pixels as stored; neither 0 nor more than image.h allows */
-    uint32_t orientation;    /* 1..8 */
-    size_t data;             /* PNM, BMP: where pixels begin. PSD: where the compression field is. Others: 0 */
-    uint32_t channels;       /* PNM, PSD: channels stored. BMP: bits a pixel */
-    uint32_t maximum;        /* PNM: the value of full brightness. PSD: bits a channel */
+    uint32_t width, height; /* pixels as stored; neither 0 nor more than image.h allows */
+    uint32_t orientation;   /* 1..8 */
+    size_t data;            /* PNM, BMP: where pixels begin. PSD: where the compression field is. Others: 0 */
+    uint32_t channels;      /* channels stored; BMP: bits a pixel */
+    uint32_t maximum;       /* PNM: the value of full brightness. PNG, PSD: bits a channel */
 } clip_header;
 
 /* CLIP_ERROR_IMAGE_FORMAT for what is not known here (or a known format's dialect that is not), CLIP_ERROR_IMAGE_SIZE,
  * CLIP_ERROR_IMAGE. */
 clip_status clip_header_read(clip_header *header, const uint8_t *bytes, size_t length);
 
-/* Whether the rest of the file is all there, as far as that can be told without decoding: decoders take missing bytes for
- * zeros, and reserve memory for what the header promises. PNG's checksums are compared. CLIP_ERROR_IMAGE. */
+/* Whether the rest of the file is all there, as far as that can be told without decoding: decoders take missing bytes
+ * for zeros, and reserve memory for what the header promises. PNG's checksums are compared. CLIP_ERROR_IMAGE. */
 clip_status clip_header_check(const clip_header *header, const uint8_t *bytes, size_t length);
 
 /* GIF: the first frame. */

@@ -17,10 +17,10 @@ clip_status clip_image_probe(const uint8_t *bytes, size_t length, clip_image_inf
 
 static clip_status open_rows(clip_rows *rows, const clip_header *header, const uint8_t *bytes, size_t length) {
     switch (header->format) {
-        case CLIP_BMP: return clip_rows_open_bmp(rows, header, bytes, length);
-        case CLIP_PNM: return clip_rows_open_pnm(rows, header, bytes, length);
-        case CLIP_PSD: return clip_rows_open_psd(rows, header, bytes, length);
-        default: return clip_rows_open_stb(rows, header, bytes, length);
+    case CLIP_BMP: return clip_rows_open_bmp(rows, header, bytes, length);
+    case CLIP_PNM: return clip_rows_open_pnm(rows, header, bytes, length);
+    case CLIP_PSD: return clip_rows_open_psd(rows, header, bytes, length);
+    default: return clip_rows_open_stb(rows, header, bytes, length);
     }
 }
 

@@ -1,10 +1,11 @@
-/* image.h - photo bytes to the square RGB8 crop that a model sees, exactly as Pillow and transformers make it.
+/* image.h - photo bytes to the square RGB8 crop that a model sees, bit for bit as Pillow and transformers make it.
  *
- *     bytes --decode (stb_image), EXIF orientation--> RGB8 --bicubic, short side = size--> --centre crop--> (size, size, 3)
+ *     bytes --format.c--> header --decode.c, bmp.c, ...--> rows of RGB --resize.c: orientation, bicubic, crop--> (size,
+ * size, 3)
  *
- * Reference: Pillow's Resample.c (8-bit path) behind transformers' CLIPImageProcessorPil: alpha is dropped, not composited;
- * CMYK is converted naively; colour profiles are ignored; the long side is int(size * long / short); the crop starts at
- * (n - size) / 2. 16-bit PNGs are scaled to 8 bits (Pillow clips grey ones, which is a bug not worth copying).
+ * Reference: Pillow's Resample.c (8-bit path) behind transformers' CLIPImageProcessorPil: alpha is dropped, not
+ * composited; CMYK is converted naively; colour profiles are ignored; the long side is int(size * long / short); the
+ * crop starts at (n - size) / 2. 16-bit grey is scaled to 8 bits (Pillow clips it, which is a bug not worth copying).
  */
 #ifndef CLIP_IMAGE_H
 #define CLIP_IMAGE_H
@@ -14,8 +15,8 @@
 
 #include "status.h"
 
-#define CLIP_IMAGE_MAX_CROP 1024           /* pixels a side of a crop */
-#define CLIP_IMAGE_MAX_SIDE 65535          /* pixels; what JPEG can say */
+#define CLIP_IMAGE_MAX_CROP   1024         /* pixels a side of a crop */
+#define CLIP_IMAGE_MAX_SIDE   65535        /* pixels; what JPEG can say */
 #define CLIP_IMAGE_MAX_PIXELS (256u << 20) /* 268 megapixels: 805 MB as RGB8, what a 32-bit address space can bear */
 
 typedef struct {
@@ -23,16 +24,27 @@ typedef struct {
     uint32_t orientation;   /* EXIF 1..8; 1 where there is none */
 } clip_image_info;
 
-/* Reads only headers. CLIP_ERROR_IMAGE_FORMAT for a format that is not known, _IMAGE_SIZE, _IMAGE. */
+/* Reads only headers. CLIP_ERROR_IMAGE_FORMAT for a format that is not known here (WebP, AVIF, TIFF ... or a rare
+ * dialect of one that is), CLIP_ERROR_IMAGE_SIZE, CLIP_ERROR_IMAGE. */
 clip_status clip_image_probe(const uint8_t *bytes, size_t length, clip_image_info *info);
 
-/* Decodes `bytes` (JPEG, PNG, BMP, GIF's first frame, PSD, PNM; 8 or 16 bits, grey, palette, RGB, CMYK), applies EXIF
- * orientation (JPEG APP1, PNG eXIf), resizes and crops into rgb (size, size, 3). info may be NULL. Allocates and frees
- * what it needs meanwhile. size is 1..1024. */
+/* Decodes `bytes`, resizes and crops into rgb (size, size, 3); size is 1..CLIP_IMAGE_MAX_CROP; info may be NULL.
+ *
+ *     JPEG   baseline, progressive; grey, YCbCr, RGB, CMYK, YCCK; as libjpeg's defaults decode it
+ *     PNG    all; 16 bits are cut to 8. Checksums are verified
+ *     GIF    first frame; transparent pixels have their palette colour
+ *     BMP    1 to 32 bits, bit fields, RLE4, RLE8
+ *     PSD    the flattened picture, RGB of 8 or 16 bits
+ *     PNM    P5, P6, of any depth
+ *
+ * The orientation of EXIF (JPEG, PNG), of ImageMagick's text chunk in PNG, or of XMP is applied. A file that ends early
+ * is CLIP_ERROR_IMAGE, never a picture with a grey rest; nothing is allocated for what a short file cannot hold.
+ * Memory: JPEG needs its planes (1.5 bytes a pixel; progressive 4.5), PNG 1 to 8 bytes a pixel, the others next to
+ * none. CLIP_ERROR_IMAGE_FORMAT, CLIP_ERROR_IMAGE_SIZE, CLIP_ERROR_IMAGE, CLIP_ERROR_MEMORY. */
 clip_status clip_image_crop_encoded(const uint8_t *bytes, size_t length, uint32_t size, uint8_t *rgb, clip_image_info *info);
 
-/* The same from pixels that somebody else decoded: `pixels` (height, width, channels) with channels 3 or 4 (the fourth is
- * alpha, dropped), orientation 1..8 still to be applied (1: none). */
+/* The same from pixels that somebody else decoded: `pixels` (height, width, channels) with channels 3 or 4 (the fourth
+ * is alpha, dropped), orientation 1..8 still to be applied (1: none). */
 clip_status clip_image_crop_pixels(const uint8_t *pixels, uint32_t width, uint32_t height, uint32_t channels, uint32_t orientation,
                                    uint32_t size, uint8_t *rgb);
 

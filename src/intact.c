@@ -1,5 +1,5 @@
-/* Whether a picture's file is whole. stb_image reads zeros where a file has ended, checks no checksum, and allocates what the
- * header asks for; what it would take for a picture is sorted out here, before it sees it. */
+/* Whether a picture's file is whole. stb_image reads zeros where a file has ended, checks no checksum, and allocates
+ * what the header asks for; what it would take for a picture is sorted out here, before it sees it. */
 #include "format.h"
 
 #include <string.h>
@@ -8,8 +8,8 @@
 
 /* ---- JPEG ---- */
 
-/* The end marker is looked at after decoding (decode.c); here only that the file is not too short for its size: a block of
- * 8x8 pixels takes at least one bit. */
+/* The end marker is looked at after decoding (decode.c); here only that the file is not too short for its size: a block
+ * of 8x8 pixels takes at least one bit. */
 static clip_status check_jpeg(const clip_header *header, size_t length) {
     uint64_t blocks = (uint64_t)((header->width + 7) / 8) * ((header->height + 7) / 8);
     /* Luma may be subsampled too in a file that only means to annoy: by four each way. */
@@ -37,15 +37,15 @@ static uint32_t crc_of(const crc *c, const uint8_t *bytes, size_t length) {
     uint32_t value = 0xFFFFFFFFu;
     for (; length >= 4; bytes += 4, length -= 4) {
         value ^= clip_little32(bytes);
-        value = c->table[3][value & 255] ^ c->table[2][value >> 8 & 255] ^ c->table[1][value >> 16 & 255] ^
-                c->table[0][value >> 24];
+        value =
+            c->table[3][value & 255] ^ c->table[2][value >> 8 & 255] ^ c->table[1][value >> 16 & 255] ^ c->table[0][value >> 24];
     }
     for (; length > 0; bytes++, length--) value = value >> 8 ^ c->table[0][(value ^ *bytes) & 255];
     return ~value;
 }
 
-/* Chunks are compared with their checksums up to IEND; deflate makes at most 1032 bytes of one (RFC 1951: 258 bytes from two
- * bits), so that a short file cannot claim a large picture. */
+/* Chunks are compared with their checksums up to IEND; deflate makes at most 1032 bytes of one (RFC 1951: 258 bytes
+ * from two bits), so that a short file cannot claim a large picture. */
 static clip_status check_png(const clip_header *header, const uint8_t *bytes, size_t length) {
     crc c;
     crc_init(&c);
@@ -114,9 +114,9 @@ clip_status clip_gif_first_frame(clip_gif_frame *frame, const uint8_t *bytes, si
 clip_status clip_header_check(const clip_header *header, const uint8_t *bytes, size_t length) {
     clip_gif_frame frame;
     switch (header->format) {
-        case CLIP_JPEG: return check_jpeg(header, length);
-        case CLIP_PNG: return check_png(header, bytes, length);
-        case CLIP_GIF: return clip_gif_first_frame(&frame, bytes, length);
-        default: return CLIP_OK; /* their readers find out themselves */
+    case CLIP_JPEG: return check_jpeg(header, length);
+    case CLIP_PNG: return check_png(header, bytes, length);
+    case CLIP_GIF: return clip_gif_first_frame(&frame, bytes, length);
+    default: return CLIP_OK; /* their readers find out themselves */
     }
 }

@@ -1,15 +1,16 @@
-/* Reference: Pillow's Resample.c. Each output pixel is a weighted sum over a window of input pixels, first along rows, then
- * along columns, with rounding to 8 bits between; weights are 22-bit fixed-point numbers made from doubles.
+/* Reference: Pillow's Resample.c. Each output pixel is a weighted sum over a window of input pixels, first along rows,
+ * then along columns, with rounding to 8 bits between; weights are 22-bit fixed-point numbers made from doubles.
  *
- * Pillow turns a picture upright before it resizes. Here pixels stay as stored: a mirrored axis has mirrored windows, and where
- * the orientation swaps the axes, columns are summed before rows, which are then Pillow's rows before columns.
+ * Pillow turns a picture upright before it resizes. Here pixels stay as stored: a mirrored axis has mirrored windows,
+ * and where the orientation swaps the axes, columns are summed before rows, which are then Pillow's rows before
+ * columns.
  *
  *     axes kept:    row --along--> narrow row --\                             /--> row of the crop
  *                                                window of rows --across--> row
  *     axes swapped: row ------------------------/                             \--along--> column of the crop
  *
- * Weights do not fit the 16 bits of the dot product instruction, so each is split: weight = 2048 high + low. Sums of the two
- * parts are joined modulo 2^32, in which they are exact, as the true sum fits. */
+ * Weights do not fit the 16 bits of the dot product instruction, so each is split: weight = 2048 high + low. Sums of
+ * the two parts are joined modulo 2^32, in which they are exact, as the true sum fits. */
 #include "resize.h"
 
 #include <math.h>
@@ -21,7 +22,8 @@
 #define PRECISION 22 /* bits of a weight behind the point */
 #define LOW_BITS  11 /* of a weight's low part */
 
-/* Windows of one axis; weights come in pairs, for the dot product, and windows are padded with zeros to a multiple of four. */
+/* Windows of one axis; weights come in pairs, for the dot product, and windows are padded with zeros to a multiple of
+ * four. */
 typedef struct {
     uint32_t first, count; /* input pixels that some window needs */
     uint32_t longest;      /* window, padded */
@@ -133,7 +135,9 @@ typedef struct {
     uint32_t capacity;
 } window;
 
-static const uint8_t *window_row(const window *window, uint32_t y) { return window->rows + (y % window->capacity) * window->stride; }
+static const uint8_t *window_row(const window *window, uint32_t y) {
+    return window->rows + (y % window->capacity) * window->stride;
+}
 
 /* Across rows: the weighted sum of the rows of output pixel i's window, `stride` bytes into `to`. */
 static void sum_across(const axis *axis, uint32_t i, const window *window, uint8_t *to) {
@@ -218,9 +222,11 @@ static void run(passes *p, const clip_rows *rows, uint32_t size, int swapped, in
     }
 }
 
-clip_status clip_resize_crop(const clip_rows *rows, uint32_t width, uint32_t height, uint32_t orientation, uint32_t size, uint8_t *rgb) {
-    /* EXIF: where the stored first row and first column are to be seen. 1 top left, 2 top right, 3 bottom right, 4 bottom left,
-     * 5 left top, 6 right top, 7 right bottom, 8 left bottom. A stored axis is mirrored if its start is at the right or bottom. */
+clip_status clip_resize_crop(const clip_rows *rows, uint32_t width, uint32_t height, uint32_t orientation, uint32_t size,
+                             uint8_t *rgb) {
+    /* EXIF: where the stored first row and first column are to be seen. 1 top left, 2 top right, 3 bottom right, 4
+     * bottom left, 5 left top, 6 right top, 7 right bottom, 8 left bottom. A stored axis is mirrored if its start is at
+     * the right or bottom. */
     const int swapped = orientation >= 5;
     const int mirror_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
     const int mirror_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;

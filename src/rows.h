@@ -15,9 +15,11 @@ typedef struct {
     void (*close)(void *state); /* frees state; NULL where nothing is owned */
 } clip_rows;
 
-/* Makes a clip_rows of the picture's rows as stored (orientation is not applied). `bytes` must outlive it. Close it with
- * rows->close(rows->state). CLIP_ERROR_IMAGE if the picture is broken or ends early, _IMAGE_FORMAT, _IMAGE_SIZE, _MEMORY. */
-clip_status clip_rows_open_stb(clip_rows *rows, const clip_header *header, const uint8_t *bytes, size_t length); /* JPEG PNG GIF */
+/* Makes a clip_rows of the picture's rows as stored (orientation is not applied). `bytes` must outlive it. Close it
+ * with rows->close(rows->state). CLIP_ERROR_IMAGE if the picture is broken or ends early, _IMAGE_FORMAT, _IMAGE_SIZE,
+ * _MEMORY. */
+/* JPEG, PNG, GIF: */
+clip_status clip_rows_open_stb(clip_rows *rows, const clip_header *header, const uint8_t *bytes, size_t length);
 clip_status clip_rows_open_psd(clip_rows *rows, const clip_header *header, const uint8_t *bytes, size_t length);
 clip_status clip_rows_open_pnm(clip_rows *rows, const clip_header *header, const uint8_t *bytes, size_t length);
 clip_status clip_rows_open_bmp(clip_rows *rows, const clip_header *header, const uint8_t *bytes, size_t length);

@@ -50,7 +50,8 @@ static uint8_t *make_up_pixels(uint32_t width, uint32_t height) {
     for (uint32_t y = 0; y < height; y++)
         for (uint32_t x = 0; x < width; x++) {
             double light = 128, warmth = 60 * noise(x + 7, y + 3, 301);
-            for (uint32_t period = 5; period < 2000; period *= 3) light += 4.2 * (1 + period / 30) / (1 + period / 200.0) * noise(x, y, period);
+            for (uint32_t period = 5; period < 2000; period *= 3)
+                light += 4.2 * (1 + period / 30) / (1 + period / 200.0) * noise(x, y, period);
             seed = seed * 1664525 + 1013904223;
             light += (double)(seed >> 24) / 16 - 8;
             const double colour[3] = {light + warmth, light, light - warmth};
@@ -98,8 +99,8 @@ static int measure(const char *name, const work *work) {
     }
     const double first = time[0], pixels = (double)work->width * work->height / 1e6;
     qsort(time, ROUNDS, sizeof *time, by_value);
-    printf("%-40s %5.1f MP %6.2f MB   first %7.1f ms   median %7.1f ms   %6.1f MP/s\n", name, pixels, (double)work->length / 1e6, first,
-           time[ROUNDS / 2], pixels / time[ROUNDS / 2] * 1e3);
+    printf("%-40s %5.1f MP %6.2f MB   first %7.1f ms   median %7.1f ms   %6.1f MP/s\n", name, pixels, (double)work->length / 1e6,
+           first, time[ROUNDS / 2], pixels / time[ROUNDS / 2] * 1e3);
     return 0;
 }
 
@@ -127,7 +128,8 @@ int main(int argc, char **argv) {
         fwrite(jpeg.bytes, 1, jpeg.length, file);
         fclose(file);
     }
-    const work encoded = {jpeg.bytes, jpeg.length, width, height, 0}, plain = {pixels, (size_t)width * height * 3, width, height, 1};
+    const work encoded = {jpeg.bytes, jpeg.length, width, height, 0},
+               plain = {pixels, (size_t)width * height * 3, width, height, 1};
     failed = measure("JPEG to crop", &encoded) | measure("pixels to crop", &plain);
     free(pixels);
     free(jpeg.bytes);

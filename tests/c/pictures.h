@@ -69,7 +69,7 @@ static inline void png_begin(picture *to, uint32_t width, uint32_t height, uint3
 static inline void png_end(picture *to, const uint8_t *rows, uint32_t height, size_t stride) {
     picture data = {0};
     put_big(&data, 0x7801, 2);
-    uint32_t a = 1, b = 0; /* Adler-32 */
+    uint32_t a = 1, b = 0;                  /* Adler-32 */
     for (uint32_t y = 0; y < height; y++) { /* a stored block a row */
         const uint32_t length = (uint32_t)stride + 1;
         put8(&data, y == height - 1);

@@ -44,7 +44,8 @@ static uint8_t *random_pixels(size_t count) {
     return pixels;
 }
 
-/* ---- Pillow's algorithm, written down a second time and plainly: turn upright, sum along rows, round, sum along columns ---- */
+/* ---- Pillow's algorithm, written down a second time and plainly: turn upright, sum along rows, round, sum along
+ * columns ---- */
 
 typedef struct {
     const uint8_t *pixels;
@@ -55,13 +56,13 @@ static uint8_t upright(const stored *from, uint32_t x, uint32_t y, uint32_t k) {
     const uint32_t right = from->width - 1, bottom = from->height - 1;
     uint32_t column = x, row = y;
     switch (from->orientation) {
-        case 2: column = right - x; break;
-        case 3: column = right - x, row = bottom - y; break;
-        case 4: row = bottom - y; break;
-        case 5: column = y, row = x; break;
-        case 6: column = y, row = bottom - x; break;
-        case 7: column = right - y, row = bottom - x; break;
-        case 8: column = right - y, row = x; break;
+    case 2: column = right - x; break;
+    case 3: column = right - x, row = bottom - y; break;
+    case 4: row = bottom - y; break;
+    case 5: column = y, row = x; break;
+    case 6: column = y, row = bottom - x; break;
+    case 7: column = right - y, row = bottom - x; break;
+    case 8: column = right - y, row = x; break;
     }
     return from->pixels[((size_t)row * from->width + column) * from->channels + k];
 }
@@ -141,7 +142,8 @@ static void check_pixels(uint32_t width, uint32_t height, uint32_t channels, uin
 
 static void crops_as_pillow_does(void **state) {
     (void)state;
-    static const uint32_t sides[][2] = {{1, 1}, {1, 2}, {2, 1}, {3, 7}, {16, 16}, {17, 33}, {40, 31}, {200, 64}, {63, 190}, {131, 127}};
+    static const uint32_t sides[][2] = {{1, 1},   {1, 2},   {2, 1},    {3, 7},    {16, 16},
+                                        {17, 33}, {40, 31}, {200, 64}, {63, 190}, {131, 127}};
     for (size_t i = 0; i < sizeof sides / sizeof *sides; i++)
         for (uint32_t orientation = 1; orientation <= 8; orientation++)
             for (uint32_t size = 1; size <= 33; size += size < 4 ? 1 : 7)
@@ -248,7 +250,8 @@ static void reads_png(void **state) {
 }
 
 /* A bitmap's headers; the picture's bytes are to follow. */
-static void bmp_begin(picture *to, uint32_t side, int top_down, uint32_t bits, uint32_t compression, const uint32_t *extra, int extras) {
+static void bmp_begin(picture *to, uint32_t side, int top_down, uint32_t bits, uint32_t compression, const uint32_t *extra,
+                      int extras) {
     *to = (picture){0};
     put_text(to, "BM");
     put_little(to, 0, 4);
@@ -295,8 +298,9 @@ static void reads_bmp(void **state) {
     check_picture("8 bits, run-length coded", &bmp, rgb, 2);
     bmp_begin(&bmp, 4, 0, 4, 2, palette, 4);
     put(&bmp, "\4\x23\0\0\0\4\x23\x23\0\0\4\x01\0\0\4\x01\0\1", 18);
-    static const uint8_t tall[48] = {255, 0, 0, 0, 255, 0, 255, 0, 0, 0, 255, 0, 255, 0, 0, 0, 255, 0, 255, 0, 0, 0, 255, 0,
-                                     0, 0, 255, 255, 255, 255, 0, 0, 255, 255, 255, 255, 0, 0, 255, 255, 255, 255, 0, 0, 255, 255, 255, 255};
+    static const uint8_t tall[48] = {255, 0,   0,   0,   255, 0, 255, 0,   0,   0,   255, 0,   255, 0,   0,   0,
+                                     255, 0,   255, 0,   0,   0, 255, 0,   0,   0,   255, 255, 255, 255, 0,   0,
+                                     255, 255, 255, 255, 0,   0, 255, 255, 255, 255, 0,   0,   255, 255, 255, 255};
     check_picture("4 bits, run-length coded", &bmp, tall, 4);
 
     uint8_t crop[12];
@@ -436,8 +440,8 @@ static void turns_jpeg_upright(void **state) {
     (void)state;
     picture plain, turned, exif = {0};
     make_jpeg(&plain, 40, 24, 90);
-    /* Orientations 1..8 of a picture that has no symmetry: a crop of the turned one is the turned crop of the plain one, as long
-     * as nothing is resized: height 24, crop 24. */
+    /* Orientations 1..8 of a picture that has no symmetry: a crop of the turned one is the turned crop of the plain
+     * one, as long as nothing is resized: height 24, crop 24. */
     uint8_t rgb[24 * 24 * 3], expected[24 * 24 * 3];
     assert_int_equal(clip_image_crop_encoded(plain.bytes, plain.length, 24, expected, NULL), CLIP_OK);
     for (uint32_t orientation = 1; orientation <= 8; orientation++) {
@@ -560,7 +564,8 @@ static void survives_changed_bytes(void **state) {
         for (int bit = 0; bit < 8; bit++) {
             jpeg.bytes[at] ^= 1u << bit;
             const clip_status status = crop_copy(jpeg.bytes, jpeg.length, rgb);
-            if (status != CLIP_OK && status != CLIP_ERROR_IMAGE && status != CLIP_ERROR_IMAGE_FORMAT && status != CLIP_ERROR_IMAGE_SIZE)
+            if (status != CLIP_OK && status != CLIP_ERROR_IMAGE && status != CLIP_ERROR_IMAGE_FORMAT &&
+                status != CLIP_ERROR_IMAGE_SIZE)
                 fail_msg("byte %zu, bit %d: status %d", at, bit, status);
             jpeg.bytes[at] ^= 1u << bit;
         }
@@ -607,11 +612,21 @@ static void refuses_false_promises(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(crops_as_pillow_does),   cmocka_unit_test(crops_extreme_shapes),    cmocka_unit_test(crops_twelve_megapixels),
-        cmocka_unit_test(refuses_bad_arguments),  cmocka_unit_test(reads_png),               cmocka_unit_test(reads_bmp),
-        cmocka_unit_test(reads_pnm),              cmocka_unit_test(reads_psd),               cmocka_unit_test(reads_gif),
-        cmocka_unit_test(reads_jpeg),             cmocka_unit_test(turns_jpeg_upright),      cmocka_unit_test(finds_orientation),
-        cmocka_unit_test(refuses_what_ends_early), cmocka_unit_test(survives_changed_bytes), cmocka_unit_test(refuses_false_promises),
+        cmocka_unit_test(crops_as_pillow_does),
+        cmocka_unit_test(crops_extreme_shapes),
+        cmocka_unit_test(crops_twelve_megapixels),
+        cmocka_unit_test(refuses_bad_arguments),
+        cmocka_unit_test(reads_png),
+        cmocka_unit_test(reads_bmp),
+        cmocka_unit_test(reads_pnm),
+        cmocka_unit_test(reads_psd),
+        cmocka_unit_test(reads_gif),
+        cmocka_unit_test(reads_jpeg),
+        cmocka_unit_test(turns_jpeg_upright),
+        cmocka_unit_test(finds_orientation),
+        cmocka_unit_test(refuses_what_ends_early),
+        cmocka_unit_test(survives_changed_bytes),
+        cmocka_unit_test(refuses_false_promises),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

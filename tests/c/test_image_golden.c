@@ -1,5 +1,5 @@
-/* Real pictures of many formats against Pillow's crops of them (shared data/images). Formats without loss must agree to the
- * bit; decoders of JPEG may differ by a little (libjpeg's own variants do): 0.15 on average, 4 at most. */
+/* Real pictures of many formats against Pillow's crops of them (shared data/images). They must agree to the bit, JPEG
+ * too. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,11 +13,9 @@
 #include "../../src/image.h"
 #include "files.h"
 
-#define SIDE         224
-#define CROP         (SIDE * SIDE * 3)
-#define PICTURES     48
-#define MEAN_AT_MOST 0.15
-#define MOST_AT_MOST 4
+#define SIDE     224
+#define CROP     (SIDE * SIDE * 3)
+#define PICTURES 48
 
 typedef struct {
     char name[80], format[16]; /* format is empty for those that Pillow refuses */
@@ -97,8 +95,7 @@ static void agrees_with_pillow(void **state) {
         bytes = read_picture(e->name, ".crop224.png", &length);
         assert_int_equal(clip_image_crop_encoded(bytes, length, SIDE, golden, NULL), CLIP_OK);
         free(bytes);
-        const int lossy = strcmp(e->format, "JPEG") == 0;
-        compare(e->name, crop, golden, lossy ? MEAN_AT_MOST : 0, lossy ? MOST_AT_MOST : 0);
+        compare(e->name, crop, golden, 0, 0);
     }
     free(crop);
     free(golden);
@@ -131,7 +128,7 @@ static void refuses_pieces(void **state) {
         uint8_t *bytes = read_picture(entries[i].name, "", &length);
         if (length < 200000 && clip_image_crop_encoded(bytes, length, 16, whole, NULL) == CLIP_OK) {
             const size_t step = length / 40 + 1;
-            for (size_t cut = 0; cut < length; cut += cut + 16 > length || cut < 64 ? 1 : step) {
+            for (size_t cut = 0; cut<length; cut += cut + 16> length || cut < 64 ? 1 : step) {
                 uint8_t *piece = malloc(cut ? cut : 1); /* of the very size, for the sanitizer */
                 assert_non_null(piece);
                 memcpy(piece, bytes, cut);
