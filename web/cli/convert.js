@@ -66,12 +66,16 @@ async function convertTower(engine, source, from, kind, dtype, merges, path) {
   }
 }
 
-/** A list of what the model knows, beside it. @param {import('../sources/source.js').Source} source */
+/**
+ * What the model knows, if concepts.json beside it says so: a list of names, or { concepts, primary } where primary are the
+ * places of each concept's first name.
+ * @param {import('../sources/source.js').Source} source
+ */
 async function conceptsOf(source) {
   const text = await source.text('concepts.json');
   if (!text) return undefined;
   const json = JSON.parse(text);
-  return Array.isArray(json) ? json : (json.primary ?? json.concepts);
+  return json.primary?.map((/** @type {number} */ place) => json.concepts[place]) ?? json.concepts ?? json;
 }
 
 /** @param {{ dtype?: string, output?: string, name?: string, license?: string, origin?: string }} values @param {string[]} positionals */
