@@ -57,7 +57,7 @@ $(NATIVE)/$1/obj/xnnpack/%.o: $(SOURCES)/xnnpack/%.cc $(TREE)/xnnpack/common.h
 $(NATIVE)/$1/obj/pthreadpool/%.o: $(SOURCES)/pthreadpool/src/%.c build/native.mk
 	@mkdir -p $$(@D); $(CC) $(NATIVE_$1) $(NATIVE_POOL) -c $$< -o $$@
 $(NATIVE)/$1/obj/utf8proc/%.o: $(SOURCES)/utf8proc/%.c build/native.mk
-	@mkdir -p $$(@D); $(CC) $(NATIVE_$1) -w -DUTF8PROC_STATIC -c $$< -o $$@
+	@mkdir -p $$(@D); $(CC) $(NATIVE_$1) -w -fno-sanitize=undefined -DUTF8PROC_STATIC -c $$< -o $$@
 $(NATIVE)/$1/obj/cmocka.o: $(SOURCES)/cmocka/src/cmocka.c build/native.mk
 	@mkdir -p $$(@D); $(CC) $(NATIVE_$1) $(CMOCKA_FLAGS) -c $$< -o $$@
 
@@ -91,6 +91,7 @@ $(WASM_TESTS)/%.o: tests/c/%.c build/native.mk
 $(WASM_TESTS)/test_%.js: $(WASM_TESTS)/test_%.o $(WASM_TESTS)/cmocka.o $(WASM_TEST_LIBRARY)
 	@$(EMSCRIPTEN)/emcc -O1 $(SIMD_simd) -Wl,--gc-sections -sNODERAWFS=1 -sALLOW_MEMORY_GROWTH=1 -sMAXIMUM_MEMORY=4GB \
 	  -sSTACK_SIZE=1MB -sEXIT_RUNTIME=1 -sENVIRONMENT=node $^ -o $@
+	@echo '{ "type": "commonjs" }' > $(@D)/package.json
 
 TESTS  := $(patsubst tests/c/%.c,%,$(wildcard tests/c/test_*.c))
 BENCH  := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
