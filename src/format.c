@@ -64,6 +64,7 @@ static clip_status read_jpeg(clip_header *header, const uint8_t *bytes, size_t l
         at += segment;
     }
     if (!framed) return CLIP_ERROR_IMAGE;
+    header->data = at;
     set_orientation(header, exif, xmp);
     return set_size(header, width, height);
 }

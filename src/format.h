@@ -13,7 +13,7 @@ typedef struct {
     clip_format format;
     uint32_t width, height; /* pixels as stored; neither 0 nor more than image.h allows */
     uint32_t orientation;   /* 1..8 */
-    size_t data;            /* PNM, BMP: where pixels begin. PSD: where the compression field is. Others: 0 */
+    size_t data;            /* JPEG: just past the first scan's marker. PNM, BMP: where pixels begin. PSD: the compression field */
     uint32_t channels;      /* channels stored; BMP: bits a pixel */
     uint32_t maximum;       /* PNM: the value of full brightness. PNG, PSD: bits a channel */
 } clip_header;

@@ -8,12 +8,28 @@
 
 /* ---- JPEG ---- */
 
-/* The end marker is looked at after decoding (decode.c); here only that the file is not too short for its size: a block
- * of 8x8 pixels takes at least one bit. */
-static clip_status check_jpeg(const clip_header *header, size_t length) {
-    uint64_t blocks = (uint64_t)((header->width + 7) / 8) * ((header->height + 7) / 8);
-    /* Luma may be subsampled too in a file that only means to annoy: by four each way. */
-    return blocks / 16 <= (uint64_t)length * 8 ? CLIP_OK : CLIP_ERROR_IMAGE;
+#define MOST_SCANS 100 /* progressive files have about ten; each costs a walk over all blocks, whatever it holds */
+
+/* An end marker must come, after not too many scans, and the file must not be too short for its size: a block of 8x8 pixels takes
+ * at least one bit, even if, to annoy, luma is subsampled by four each way. */
+static clip_status check_jpeg(const clip_header *header, const uint8_t *bytes, size_t length) {
+    const uint64_t blocks = (uint64_t)((header->width + 7) / 8) * ((header->height + 7) / 8);
+    if (blocks / 16 > (uint64_t)length * 8) return CLIP_ERROR_IMAGE;
+    size_t at = header->data;
+    for (int scans = 1; scans <= MOST_SCANS;) {
+        const uint8_t *next = at < length ? memchr(bytes + at, 0xFF, length - at) : NULL;
+        if (!next || next + 1 >= bytes + length) return CLIP_ERROR_IMAGE;
+        at = (size_t)(next - bytes) + 1;
+        const uint8_t marker = bytes[at];
+        if (marker == 0xFF) continue; /* filling */
+        at++;
+        if (marker == 0xD9) return CLIP_OK;
+        if (marker <= 0x01 || (marker >= 0xD0 && marker <= 0xD7)) continue; /* a data byte, or a restart */
+        scans += marker == 0xDA;
+        if (length - at < 2) return CLIP_ERROR_IMAGE;
+        at += clip_big16(bytes + at);
+    }
+    return CLIP_ERROR_IMAGE;
 }
 
 /* ---- PNG ---- */
@@ -114,7 +130,7 @@ clip_status clip_gif_first_frame(clip_gif_frame *frame, const uint8_t *bytes, si
 clip_status clip_header_check(const clip_header *header, const uint8_t *bytes, size_t length) {
     clip_gif_frame frame;
     switch (header->format) {
-    case CLIP_JPEG: return check_jpeg(header, length);
+    case CLIP_JPEG: return check_jpeg(header, bytes, length);
     case CLIP_PNG: return check_png(header, bytes, length);
     case CLIP_GIF: return clip_gif_first_frame(&frame, bytes, length);
     default: return CLIP_OK; /* their readers find out themselves */

@@ -602,6 +602,22 @@ static void refuses_false_promises(void **state) {
     assert_int_equal(clip_image_crop_encoded(of.bytes, of.length, 8, rgb, NULL), CLIP_ERROR_IMAGE);
     picture_free(&of);
 
+    /* Scans without end: each would walk over the whole picture. */
+    make_jpeg(&of, 8, 8, 90);
+    picture many = {0};
+    const uint8_t *scan = of.bytes;
+    while (scan[0] != 0xFF || scan[1] != 0xDA) scan++;
+    const size_t scan_length = (size_t)(of.bytes + of.length - 2 - scan);
+    for (uint32_t scans = 100; scans <= 101; scans++) {
+        many.length = 0;
+        put(&many, of.bytes, (size_t)(scan - of.bytes));
+        for (uint32_t i = 0; i < scans; i++) put(&many, scan, scan_length);
+        put_big(&many, 0xFFD9, 2);
+        assert_int_equal(clip_image_crop_encoded(many.bytes, many.length, 8, rgb, NULL), scans == 100 ? CLIP_OK : CLIP_ERROR_IMAGE);
+    }
+    picture_free(&many);
+    picture_free(&of);
+
     put_text(&of, "P6 16000 16000 255 abc");
     assert_int_equal(clip_image_crop_encoded(of.bytes, of.length, 8, rgb, NULL), CLIP_ERROR_IMAGE);
     picture_free(&of);
