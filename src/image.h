@@ -1,7 +1,7 @@
 /* image.h - photo bytes to the square RGB8 crop that a model sees, bit for bit as Pillow and transformers make it.
  *
- *     bytes --format.c--> header --decode.c, bmp.c, ...--> rows of RGB --resize.c: orientation, bicubic, crop--> (size,
- * size, 3)
+ *     bytes --format.c--> header --decode.c, bmp.c, psd.c, pnm.c--> rows of RGB
+ *           --resize.c: orientation, bicubic, centre crop--> (size, size, 3)
  *
  * Reference: Pillow's Resample.c (8-bit path) behind transformers' CLIPImageProcessorPil: alpha is dropped, not
  * composited; CMYK is converted naively; colour profiles are ignored; the long side is int(size * long / short); the
