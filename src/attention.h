@@ -15,10 +15,14 @@ typedef struct {
     int causal;
 } clip_sequence;
 
+/* Floats of scratch that attention over at most `rows` rows needs. */
+size_t clip_attention_scratch(size_t width, size_t heads, size_t rows);
+
 /* key_value (rows, 2 width): a row's keys, then its values. heads divide width.
  * read NULL: query (rows, width) and out (rows, width), for every row of every sequence.
- * Otherwise query and out are (reads, width): entry i is row read[i], ascending, each within one of the sequences. */
+ * Otherwise query and out are (reads, width): entry i is row read[i]; ascending, as the sequences are, each within one of them. */
 void clip_attention(const clip_kernels *kernels, clip_pool *pool, const float *query, const float *key_value, size_t width,
-                    size_t heads, const clip_sequence *sequences, size_t count, const size_t *read, size_t reads, float *out);
+                    size_t heads, const clip_sequence *sequences, size_t count, const size_t *read, size_t reads, float *out,
+                    float *scratch);
 
 #endif

@@ -222,6 +222,7 @@ void clip_resnet_state_layout(clip_resnet_state *state, const clip_kernels *kern
     state->query = clip_arena_take(arena, channels, sizeof(float));
     state->key_value = clip_arena_take(arena, tokens * 2 * channels, sizeof(float));
     state->attended = clip_arena_take(arena, channels, sizeof(float));
+    state->attention = clip_arena_take(arena, clip_attention_scratch(channels, config->heads, tokens), sizeof(float));
     clip_activations_layout(&state->pool_rows, kernels, arena, tokens, channels, precision);
     clip_activations_layout(&state->query_row, kernels, arena, 1, channels, precision);
     clip_activations_layout(&state->out_row, kernels, arena, 1, channels, precision);
@@ -301,7 +302,8 @@ static void attention_pool(const pass *p, const float *x, float *embedding) {
     clip_linear_forward(&r->query, p->kernels, p->pool, &s->query_row, CLIP_STORE, s->query, channels);
     const clip_sequence all = {.first = 0, .count = tokens};
     const size_t mean = 0;
-    clip_attention(p->kernels, p->pool, s->query, s->key_value, channels, r->config.heads, &all, 1, &mean, 1, s->attended);
+    clip_attention(p->kernels, p->pool, s->query, s->key_value, channels, r->config.heads, &all, 1, &mean, 1, s->attended,
+                   s->attention);
     clip_activations_set(&s->out_row, p->kernels, p->pool, s->attended, 1);
     clip_linear_forward(&r->projection, p->kernels, p->pool, &s->out_row, CLIP_STORE, embedding, r->config.embedding);
 }

@@ -38,7 +38,7 @@ typedef struct {
     clip_activations *rows;      /* (layers) for the 1x1 ones; they share one memory */
     void *scratch;               /* for the others */
     clip_activations pool_rows, query_row, out_row;
-    float *tokens, *query, *key_value, *attended;
+    float *tokens, *query, *key_value, *attended, *attention;
 } clip_resnet_state;
 
 clip_status clip_resnet_layout(clip_resnet *resnet, const clip_kernels *kernels, clip_arena *arena, const clip_vision_config *config,

@@ -29,5 +29,22 @@ static inline v128_t clip_simd_relaxed_dot(v128_t a, v128_t b, v128_t sum) {
 #define wasm_i32x4_relaxed_dot_i8x16_i7x16_add clip_simd_relaxed_dot
 #endif
 
+/* a b + c; SIMDe's is of an early draft, which had another order. */
+#undef wasm_f32x4_relaxed_madd
+#define wasm_f32x4_relaxed_madd(a, b, c) wasm_f32x4_add(wasm_f32x4_mul(a, b), c)
+
+/* Its half: sums of pairs in 16 bits. */
+#ifndef wasm_i16x8_relaxed_dot_i8x16_i7x16
+static inline v128_t clip_simd_relaxed_dot_pairs(v128_t a, v128_t b) {
+    int8_t x[16], y[16];
+    int16_t z[8];
+    wasm_v128_store(x, a);
+    wasm_v128_store(y, b);
+    for (int i = 0; i < 8; i++) z[i] = (int16_t)(x[2 * i] * y[2 * i] + x[2 * i + 1] * y[2 * i + 1]);
+    return wasm_v128_load(z);
+}
+#define wasm_i16x8_relaxed_dot_i8x16_i7x16 clip_simd_relaxed_dot_pairs
+#endif
+
 #endif
 #endif

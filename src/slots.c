@@ -81,18 +81,37 @@ clip_status clip_slot_accepts(const clip_slot *slot, const clip_tensor *tensor, 
     return first == rows && clip_tensor_elements(tensor, 1) == columns ? CLIP_OK : CLIP_ERROR_SHAPE;
 }
 
+/* One row of f32 into a quantized linear; `q` has room for a row of int8, then one of scales. */
+static void quantize_row(clip_linear *linear, const clip_slots *slots, size_t row, const float *values, unsigned char *q) {
+    float *scale = (float *)(q + (linear->in + 3) / 4 * 4);
+    if (linear->precision == CLIP_Q8) {
+        clip_quantize_q8(values, linear->in, (int8_t *)q, scale);
+        clip_linear_set_rows_q8(linear, slots->kernels, row, 1, (const int8_t *)q);
+    } else {
+        clip_quantize_q4(values, linear->in, q, scale);
+        clip_linear_set_rows_q4(linear, slots->kernels, row, 1, q);
+    }
+    clip_linear_set_scales(linear, slots->kernels, row, 1, scale);
+}
+
 /* f32 rows into the slot's place, quantized if that is what it holds. */
-static void set_floats(clip_slot *slot, const clip_slots *slots, size_t first, size_t rows, const float *values) {
-    switch (slot->kind) {
-        case CLIP_SLOT_VALUES: memcpy(slot->values + first * slot->columns, values, rows * slot->columns * sizeof *values); break;
-        case CLIP_SLOT_LINEAR: clip_linear_set_rows(slot->linear, slots->kernels, slot->first_row + first, rows, values); break;
-        case CLIP_SLOT_INT8:
-            for (size_t r = 0; r < rows; r++)
-                clip_quantize_q8(values + r * slot->columns, slot->columns, slot->int8 + (first + r) * slot->columns, &slot->scale[first + r]);
-            break;
-        case CLIP_SLOT_SPLIT: break;
+static clip_status set_floats(clip_slot *slot, const clip_slots *slots, size_t first, size_t rows, const float *values) {
+    size_t columns = slot->columns;
+    if (slot->kind == CLIP_SLOT_VALUES) {
+        memcpy(slot->values + first * columns, values, rows * columns * sizeof *values);
+    } else if (slot->kind == CLIP_SLOT_INT8) {
+        for (size_t r = 0; r < rows; r++)
+            clip_quantize_q8(values + r * columns, columns, slot->int8 + (first + r) * columns, &slot->scale[first + r]);
+    } else if (slot->linear->precision == CLIP_F32) {
+        clip_linear_set_rows(slot->linear, slots->kernels, slot->first_row + first, rows, values);
+    } else {
+        unsigned char *q = malloc(columns + 4 + (columns / CLIP_Q4_GROUP + 1) * sizeof(float));
+        if (!q) return CLIP_ERROR_MEMORY;
+        for (size_t r = 0; r < rows; r++) quantize_row(slot->linear, slots, slot->first_row + first + r, values + r * columns, q);
+        free(q);
     }
     slot->arrived += rows;
+    return CLIP_OK;
 }
 
 static clip_status set_float_rows(clip_slot *slot, const clip_slots *slots, const clip_tensor *tensor, size_t first, size_t rows,
@@ -105,7 +124,7 @@ static clip_status set_float_rows(clip_slot *slot, const clip_slots *slots, cons
     for (size_t r = 0; r < rows && status == CLIP_OK; r += step) {
         size_t part = rows - r < step ? rows - r : step;
         status = clip_decode_floats(values, data + r * row_bytes, tensor->dtype, part * slot->columns);
-        if (status == CLIP_OK) set_floats(slot, slots, first + r, part, values);
+        if (status == CLIP_OK) status = set_floats(slot, slots, first + r, part, values);
     }
     free(values);
     return status;
@@ -120,7 +139,7 @@ static clip_status set_transposed(clip_slot *slot, const clip_slots *slots, cons
     if (status == CLIP_OK) {
         for (size_t c = 0; c < slot->columns; c++)
             for (size_t r = 0; r < slot->rows; r++) turned[r * slot->columns + c] = values[c * slot->rows + r];
-        set_floats(slot, slots, 0, slot->rows, turned);
+        status = set_floats(slot, slots, 0, slot->rows, turned);
     }
     free(values);
     return status;

@@ -112,7 +112,7 @@ static void forward_batch(const clip_text *text, const clip_kernels *kernels, cl
     }
     clip_transformer_forward(&text->transformer, kernels, pool, &state->transformer, state->x, rows, state->sequences, sequences,
                              state->ends, count, state->pooled);
-    clip_activations_set_layer_norm(&state->pooled_rows, kernels, pool, state->pooled, count, width, text->final_gain, text->final_bias,
+    clip_activations_set_layer_norm(&state->pooled_rows, kernels, pool, state->pooled, count, text->final_gain, text->final_bias,
                                     text->config.transformer.epsilon);
     clip_linear_forward(&text->projection, kernels, pool, &state->pooled_rows, CLIP_STORE, embeddings, text->config.embedding);
 }

@@ -69,6 +69,7 @@ void clip_transformer_state_layout(clip_transformer_state *state, const clip_ker
     state->key_value = clip_arena_take(arena, rows * 2 * width, sizeof(float));
     state->attended = clip_arena_take(arena, rows * width, sizeof(float));
     state->hidden = clip_arena_take(arena, rows * config->mlp, sizeof(float));
+    state->attention = clip_arena_take(arena, clip_attention_scratch(width, config->heads, rows), sizeof(float));
     clip_activations_layout(&state->normed, kernels, arena, rows, width, precision);
     clip_activations_layout(&state->wide, kernels, arena, rows, config->mlp, precision);
 }
@@ -81,21 +82,21 @@ void clip_transformer_forward(const clip_transformer *transformer, const clip_ke
     for (size_t i = 0; i < config->layers; i++) {
         const clip_block *b = &transformer->blocks[i];
         int last = i + 1 == config->layers;
-        clip_activations_set_layer_norm(&state->normed, kernels, pool, x, rows, width, b->ln1_gain, b->ln1_bias, config->epsilon);
+        clip_activations_set_layer_norm(&state->normed, kernels, pool, x, rows, b->ln1_gain, b->ln1_bias, config->epsilon);
         clip_linear_forward(&b->key_value, kernels, pool, &state->normed, CLIP_STORE, state->key_value, 2 * width);
         if (last) { /* from here on only the rows that are read */
             for (size_t r = 0; r < reads; r++) memcpy(y + r * width, x + read[r] * width, width * sizeof *y);
             x = y;
             rows = reads;
-            clip_activations_set_layer_norm(&state->normed, kernels, pool, x, rows, width, b->ln1_gain, b->ln1_bias, config->epsilon);
+            clip_activations_set_layer_norm(&state->normed, kernels, pool, x, rows, b->ln1_gain, b->ln1_bias, config->epsilon);
         }
         clip_linear_forward(&b->query, kernels, pool, &state->normed, CLIP_STORE, state->query, width);
         clip_attention(kernels, pool, state->query, state->key_value, width, config->heads, sequences, count, last ? read : NULL, reads,
-                       state->attended);
+                       state->attended, state->attention);
         clip_activations_set(&state->normed, kernels, pool, state->attended, rows);
         clip_linear_forward(&b->out, kernels, pool, &state->normed, CLIP_ADD, x, width);
 
-        clip_activations_set_layer_norm(&state->normed, kernels, pool, x, rows, width, b->ln2_gain, b->ln2_bias, config->epsilon);
+        clip_activations_set_layer_norm(&state->normed, kernels, pool, x, rows, b->ln2_gain, b->ln2_bias, config->epsilon);
         clip_linear_forward(&b->expand, kernels, pool, &state->normed, config->activation, state->hidden, mlp);
         clip_activations_set(&state->wide, kernels, pool, state->hidden, rows);
         clip_linear_forward(&b->contract, kernels, pool, &state->wide, CLIP_ADD, x, width);

@@ -39,6 +39,7 @@ typedef struct {
     float *key_value;            /* (rows, 2 width) */
     float *attended;             /* (rows, width) */
     float *hidden;               /* (rows, mlp) */
+    float *attention;            /* scratch, see attention.h */
     clip_activations normed;     /* (rows, width) */
     clip_activations wide;       /* (rows, mlp) */
 } clip_transformer_state;

@@ -73,7 +73,7 @@ void clip_vit_forward(const clip_vit *vit, const clip_kernels *kernels, clip_poo
     const size_t class_token = 0;
     clip_transformer_forward(&vit->transformer, kernels, pool, &state->transformer, state->x, vit->tokens, &all, 1, &class_token, 1,
                              state->pooled);
-    clip_activations_set_layer_norm(&state->pooled_row, kernels, pool, state->pooled, 1, width, vit->post_gain, vit->post_bias,
+    clip_activations_set_layer_norm(&state->pooled_row, kernels, pool, state->pooled, 1, vit->post_gain, vit->post_bias,
                                     vit->config.transformer.epsilon);
     clip_linear_forward(&vit->projection, kernels, pool, &state->pooled_row, CLIP_STORE, embedding, vit->config.embedding);
 }
