@@ -114,9 +114,9 @@ export class WorkerClient extends Client {
     return new Promise((resolve, reject) => {
       this.fail = reject;
       worker.onmessage = ({ data }) => {
+        if (data.warning) return this.onWarning(data.warning);
         if (data.id !== id) return;
         if (data.progress) onProgress?.(data.progress);
-        else if (data.warning) this.onWarning(data.warning);
         else if (data.error) reject(fromPlain(data.error));
         else resolve(data.result);
       };

@@ -4,7 +4,7 @@
  *     in   { id, call: 'open', args: { source: SourceSpec, wasm, dtype, threads, cache } }    the first
  *          { id, call, args }                     a method of Session, and its arguments but the last
  *          { abort: id }                          takes effect between two steps of long work
- *     out  { id, progress } { id, warning }       meanwhile
+ *     out  { id, progress }, { warning }          meanwhile
  *          { id, result } or { id, error }        at the end; errors are { code, message }
  *
  * The same file serves as the engine's further threads: then the first and only message is { thread: ThreadStart }, the answer
@@ -34,7 +34,7 @@ self.onmessage = async ({ data: { id, call, args, abort, thread } }) => {
   const watch = {
     signal: control.signal,
     onProgress: (/** @type {any} */ progress) => self.postMessage({ id, progress }),
-    onWarning: (/** @type {any} */ warning) => self.postMessage({ id, warning }),
+    onWarning: (/** @type {any} */ warning) => self.postMessage({ warning }),
   };
   try {
     if (call === 'open') session = await Session.open({ ...args, source: sourceOf(args.source), spawn }, watch);
