@@ -78,7 +78,8 @@ async function fromImage(image, label) {
   if (address.startsWith('data:image/svg') || /\.svg([?#]|$)/i.test(address)) return drawn(image, label);
   if (address.startsWith('data:')) return fromAddress(address, label);
   // the file's own bytes are better than what the browser would draw; the worker finds them in the browser's cache
-  if (new URL(address).origin === location.origin) return fromAddress(address, label);
+  const { origin, protocol } = new URL(address);
+  if (origin === location.origin && protocol !== 'blob:') return fromAddress(address, label);
   return drawn(image, label);
 }
 

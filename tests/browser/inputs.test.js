@@ -1,0 +1,185 @@
+/** Pictures in every form a page has them. */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { Engine } from '../../web/engine.js';
+import { readModule } from '../../web/node.js';
+import { SHARED, needsShared } from '../js/helpers/cli.js';
+import { makeOwnModel } from '../js/helpers/model.js';
+import { startChromium, startSite } from './helpers/chromium.js';
+
+/** @type {Awaited<ReturnType<typeof startChromium>>} */
+let browser;
+/** @type {Awaited<ReturnType<typeof startSite>>} */
+let site;
+/** Another origin, which sends no CORS headers. @type {Awaited<ReturnType<typeof startSite>>} */
+let elsewhere;
+/** @type {Awaited<ReturnType<typeof browser.page>>} */
+let page;
+before(async () => {
+  browser = await startChromium();
+  const mounts = { '/model/': await makeOwnModel(), ...(needsShared.skip ? {} : { '/images/': join(SHARED, 'data/images') }) };
+  elsewhere = await startSite({ mounts, isolated: false });
+  site = await startSite({ mounts, isolated: false, csp: `script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' blob:; worker-src 'self'` });
+  page = await browser.page(site);
+  await page.evaluate(async () => {
+    window.clip = await window.Clip.load('/model/', { threads: 1 });
+    /** A canvas with a picture that tells its corners apart. */
+    window.draw = (canvas = document.createElement('canvas')) => {
+      Object.assign(canvas, { width: 60, height: 40 });
+      const context = canvas.getContext('2d');
+      for (let i = 0; i < 24; i++) {
+        context.fillStyle = `rgb(${(i * 53) % 256} ${(i * 101) % 256} ${(i * 197) % 256})`;
+        context.fillRect((i % 6) * 10, Math.floor(i / 6) * 10, 10, 10);
+      }
+      return canvas;
+    };
+    window.png = canvas => new Promise(resolve => canvas.toBlob(resolve, 'image/png'));
+    window.outcome = input => window.clip.encode(input).then(e => Array.from(e), error => error.code);
+  });
+});
+after(async () => {
+  await browser?.close();
+  await site?.close();
+  await elsewhere?.close();
+});
+const close = (a, b, name) => {
+  assert.ok(Array.isArray(a), `${name}: ${a}`);
+  a.forEach((x, i) => assert.ok(Math.abs(x - b[i]) < 1e-4, `${name}: ${x} is not ${b[i]}`));
+};
+
+test('the same pixels in every form give the same embedding', async () => {
+  const results = await page.evaluate(async () => {
+    const { draw, png, outcome } = window;
+    const canvas = draw();
+    const blob = await png(canvas);
+    const address = URL.createObjectURL(blob);
+    const img = Object.assign(new Image(), { src: address });
+    const dataImg = Object.assign(new Image(), { src: canvas.toDataURL() });
+    const bitmap = await createImageBitmap(canvas);
+    return {
+      bytes: await outcome(await blob.arrayBuffer()),
+      blob: await outcome(blob),
+      file: await outcome(new File([blob], 'x.png')),
+      response: await outcome(new Response(blob)),
+      url: await outcome(new URL(address)),
+      canvas: await outcome(canvas),
+      offscreen: await outcome(draw(new OffscreenCanvas(60, 40))),
+      imageData: await outcome(canvas.getContext('2d').getImageData(0, 0, 60, 40)),
+      bitmap: await outcome(bitmap),
+      'bitmap, which stays the caller’s': await outcome(bitmap),
+      img: await outcome(img),
+      'img with data:': await outcome(dataImg),
+      'data:': await outcome(new URL(canvas.toDataURL())),
+      frame: await outcome(new VideoFrame(canvas, { timestamp: 0 })),
+    };
+  });
+  for (const [name, embedding] of Object.entries(results)) {
+    if (name !== 'frame') close(embedding, results.bytes, name);
+    else assert.ok(Array.isArray(embedding), `${name}: ${embedding}`); // video has its own colours
+  }
+});
+
+test('an SVG in an <img> is drawn', async () => {
+  const result = await page.evaluate(async () => {
+    const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"><circle cx="20" cy="20" r="15" fill="red"/></svg>';
+    const image = Object.assign(new Image(), { src: `data:image/svg+xml,${encodeURIComponent(svg)}` });
+    return window.outcome(image);
+  });
+  assert.ok(Array.isArray(result), String(result));
+});
+
+test('what has no pixels is refused', async () => {
+  const results = await page.evaluate(async () => {
+    const { outcome } = window;
+    const empty = Object.assign(document.createElement('canvas'), { width: 0, height: 0 });
+    return {
+      canvas: await outcome(empty),
+      offscreen: await outcome(new OffscreenCanvas(0, 5)),
+      video: await outcome(document.createElement('video')),
+      img: await outcome(new Image()),
+      'img that is not there': await outcome(Object.assign(new Image(), { src: '/nowhere.png' })),
+      'empty blob': await outcome(new Blob([])),
+      text: await outcome(new Blob(['hello'])),
+      html: await outcome(new URL('/blank.html', location.href)),
+      nothing: await outcome(null),
+      number: await outcome(7),
+      'address of nothing': await outcome(new URL('/nowhere.png', location.href)),
+    };
+  });
+  assert.deepEqual(results, {
+    canvas: 'bad-image-size', offscreen: 'bad-image-size', video: 'bad-image-size', img: 'bad-input', 'img that is not there': 'not-found',
+    'empty blob': 'bad-image', text: 'unknown-image-format', html: 'unknown-image-format', nothing: 'bad-input', number: 'bad-input',
+    'address of nothing': 'not-found',
+  });
+});
+
+describe('pictures of others', needsShared, () => {
+  test('tainted ones are refused by name', async () => {
+    const results = await page.evaluate(async address => {
+      const image = new Image();
+      image.src = address;
+      await image.decode();
+      const canvas = document.createElement('canvas');
+      canvas.getContext('2d').drawImage(image, 0, 0);
+      return { canvas: await window.outcome(canvas), img: await window.outcome(image), bitmap: await window.outcome(await createImageBitmap(image)) };
+    }, `${elsewhere.url}images/hopper.png`);
+    assert.deepEqual(results, { canvas: 'tainted-image', img: 'tainted-image', bitmap: 'tainted-image' });
+  });
+
+  test('every picture gives an embedding or a typed error', async () => {
+    const { images } = JSON.parse(await readFile(join(SHARED, 'data/images.json'), 'utf8'));
+    for (const { file, error, format } of images) {
+      const result = await page.evaluate(name => window.outcome(new URL(`/images/${name}`, location.href)), file);
+      if (!error && format !== 'TIFF') assert.ok(Array.isArray(result), `${file}: ${result}`);
+      else if (!Array.isArray(result)) assert.match(result, /^(bad-image|unknown-image-format|bad-image-size)$/, file);
+    }
+    assert.ok(Array.isArray(await page.evaluate(() => window.outcome(window.draw()))), 'and the worker lives');
+  });
+
+  test('WebP and AVIF, decoded by the browser and resized by us, are Pillow’s within a level on average', async () => {
+    const { images } = JSON.parse(await readFile(join(SHARED, 'data/images.json'), 'utf8'));
+    const engine = await Engine.create({ wasm: await readModule('simd') });
+    const report = [];
+    for (const { file, format, crop224 } of images) {
+      if (format !== 'WEBP' && format !== 'AVIF') continue;
+      const ours = await page.evaluate(async name => {
+        const [{ Engine }, { cropOf }] = await Promise.all([import('/web/engine.js'), import('/web/picture.js')]);
+        window.engine ??= await Engine.create({ wasm: '/web/wasm/clip-simd.wasm' });
+        const bytes = new Uint8Array(await (await fetch(`/images/${name}`)).arrayBuffer());
+        return Array.from(await cropOf(window.engine, { label: name, bytes }, 224));
+      }, file);
+      const theirs = engine.crop(await readFile(join(SHARED, 'data/images', crop224)), 224);
+      const mean = ours.reduce((sum, x, i) => sum + Math.abs(x - theirs[i]), 0) / ours.length;
+      report.push(`${file}: ${mean.toFixed(3)}`);
+      assert.ok(mean <= 1, report.join(', '));
+    }
+    assert.ok(report.length >= 4);
+    if (process.env.VERBOSE) console.log(report.join('\n'));
+  });
+});
+
+test('EXIF orientation in a WebP is applied once', async () => {
+  const rows = await page.evaluate(async () => {
+    const { draw } = window;
+    const canvas = draw();
+    const plain = new Uint8Array(await (await new Promise(resolve => canvas.toBlob(resolve, 'image/webp', 1))).arrayBuffer());
+    // the same, with an EXIF chunk that says: rotate by 180 degrees
+    const exif = Uint8Array.of(0x49, 0x49, 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0);
+    const frames = plain.subarray(12);
+    const chunk = (tag, data) => [...new TextEncoder().encode(tag), data.length & 255, data.length >> 8, 0, 0, ...data, ...(data.length & 1 ? [0] : [])];
+    const extended = chunk('VP8X', Uint8Array.of(0x08, 0, 0, 0, 59, 0, 0, 39, 0, 0));
+    const simple = new TextDecoder().decode(frames.subarray(0, 4)).startsWith('VP8X') ? frames.subarray(18) : frames;
+    const body = [...new TextEncoder().encode('WEBP'), ...extended, ...simple, ...chunk('EXIF', exif)];
+    const size = new Uint8Array(new Uint32Array([body.length]).buffer);
+    const turned = Uint8Array.of(...new TextEncoder().encode('RIFF'), ...size, ...body);
+    const [{ Engine }, { cropOf }] = await Promise.all([import('/web/engine.js'), import('/web/picture.js')]);
+    const engine = await Engine.create({ wasm: '/web/wasm/clip-simd.wasm' });
+    const [a, b] = [await cropOf(engine, { label: 'a', bytes: plain }, 40), await cropOf(engine, { label: 'b', bytes: turned }, 40)];
+    return { a: Array.from(a), b: Array.from(b) };
+  });
+  let different = 0;
+  for (let i = 0; i < 1600; i++) for (let c = 0; c < 3; c++) different = Math.max(different, Math.abs(rows.a[i * 3 + c] - rows.b[(1599 - i) * 3 + c]));
+  assert.ok(different <= 2, `${different} levels`);
+});
