@@ -87,7 +87,7 @@ WASM_TEST_LIBRARY := $(filter-out %/runtime.o %/wasm.o,$(OBJECTS_simd)) $(XNNPAC
 $(WASM_TESTS)/cmocka.o: $(SOURCES)/cmocka/src/cmocka.c build/native.mk
 	@mkdir -p $(@D); $(EMSCRIPTEN)/emcc -O1 $(CMOCKA_FLAGS) -c $< -o $@
 $(WASM_TESTS)/%.o: tests/c/%.c build/native.mk
-	@mkdir -p $(@D); $(EMSCRIPTEN)/emcc $(filter-out -DNDEBUG -O3,$(CLIP_FLAGS)) -O1 $(SIMD_simd) $(CMOCKA_INCLUDE) -MMD -MP -c $< -o $@
+	@mkdir -p $(@D); $(EMSCRIPTEN)/emcc $(filter-out -DNDEBUG,$(CLIP_FLAGS)) -O1 $(SIMD_simd) $(CMOCKA_INCLUDE) -MMD -MP -c $< -o $@
 $(WASM_TESTS)/test_%.js: $(WASM_TESTS)/test_%.o $(WASM_TESTS)/cmocka.o $(WASM_TEST_LIBRARY)
 	@$(EMSCRIPTEN)/emcc -O1 $(SIMD_simd) -Wl,--gc-sections -sNODERAWFS=1 -sALLOW_MEMORY_GROWTH=1 -sMAXIMUM_MEMORY=4GB \
 	  -sSTACK_SIZE=1MB -sEXIT_RUNTIME=1 -sENVIRONMENT=node $^ -o $@
