@@ -261,7 +261,7 @@ async function withStore(work, otherwise) {
  * @typedef {{ dtype?: Dtype | 'fp32', progress_callback?: (progress: Progress) => void, revision?: string, device?: string }} PipelineOptions
  * @typedef {((images: ImageInput | ImageInput[], candidate_labels: string[], options?: { hypothesis_template?: string }) =>
  *   Promise<{ score: number, label: string }[] | { score: number, label: string }[][]>) & { dispose: () => Promise<void> }} ZeroShotPipeline
- * @param {'zero-shot-image-classification'} task @param {string | null} [model] @param {PipelineOptions & LoadOptions} [options]
+ * @param {'zero-shot-image-classification'} task @param {string | null} [model] @param {PipelineOptions & Omit<LoadOptions, 'dtype'>} [options]
  * @returns {Promise<ZeroShotPipeline>}
  */
 export const pipeline = (task, model, options) => pipelineOf(Clip, task, model, options);

@@ -19,9 +19,16 @@ let elsewhere;
 let page;
 before(async () => {
   browser = await startChromium();
-  const mounts = { '/model/': await makeOwnModel(), ...(needsShared.skip ? {} : { '/images/': join(SHARED, 'data/images') }) };
+  const mounts = {
+    '/model/': await makeOwnModel(),
+    ...(needsShared.skip ? {} : { '/images/': join(SHARED, 'data/images') }),
+  };
   elsewhere = await startSite({ mounts, isolated: false });
-  site = await startSite({ mounts, isolated: false, csp: `script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' blob:; worker-src 'self'` });
+  site = await startSite({
+    mounts,
+    isolated: false,
+    csp: `script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' blob:; worker-src 'self'`,
+  });
   page = await browser.page(site);
   await page.evaluate(async () => {
     window.clip = await window.Clip.load('/model/', { threads: 1 });
@@ -36,7 +43,11 @@ before(async () => {
       return canvas;
     };
     window.png = canvas => new Promise(resolve => canvas.toBlob(resolve, 'image/png'));
-    window.outcome = input => window.clip.encode(input).then(e => Array.from(e), error => error.code);
+    window.outcome = input =>
+      window.clip.encode(input).then(
+        e => Array.from(e),
+        error => error.code,
+      );
   });
 });
 after(async () => {
@@ -83,7 +94,8 @@ test('the same pixels in every form give the same embedding', async () => {
 
 test('an SVG in an <img> is drawn', async () => {
   const result = await page.evaluate(async () => {
-    const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"><circle cx="20" cy="20" r="15" fill="red"/></svg>';
+    const svg =
+      '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"><circle cx="20" cy="20" r="15" fill="red"/></svg>';
     const image = Object.assign(new Image(), { src: `data:image/svg+xml,${encodeURIComponent(svg)}` });
     return window.outcome(image);
   });
@@ -109,8 +121,16 @@ test('what has no pixels is refused', async () => {
     };
   });
   assert.deepEqual(results, {
-    canvas: 'bad-image-size', offscreen: 'bad-image-size', video: 'bad-image-size', img: 'bad-input', 'img that is not there': 'not-found',
-    'empty blob': 'bad-image', text: 'unknown-image-format', html: 'unknown-image-format', nothing: 'bad-input', number: 'bad-input',
+    canvas: 'bad-image-size',
+    offscreen: 'bad-image-size',
+    video: 'bad-image-size',
+    img: 'bad-input',
+    'img that is not there': 'not-found',
+    'empty blob': 'bad-image',
+    text: 'unknown-image-format',
+    html: 'unknown-image-format',
+    nothing: 'bad-input',
+    number: 'bad-input',
     'address of nothing': 'not-found',
   });
 });
@@ -123,7 +143,11 @@ describe('pictures of others', needsShared, () => {
       await image.decode();
       const canvas = document.createElement('canvas');
       canvas.getContext('2d').drawImage(image, 0, 0);
-      return { canvas: await window.outcome(canvas), img: await window.outcome(image), bitmap: await window.outcome(await createImageBitmap(image)) };
+      return {
+        canvas: await window.outcome(canvas),
+        img: await window.outcome(image),
+        bitmap: await window.outcome(await createImageBitmap(image)),
+      };
     }, `${elsewhere.url}images/hopper.png`);
     assert.deepEqual(results, { canvas: 'tainted-image', img: 'tainted-image', bitmap: 'tainted-image' });
   });
@@ -164,11 +188,21 @@ test('EXIF orientation in a WebP is applied once', async () => {
   const rows = await page.evaluate(async () => {
     const { draw } = window;
     const canvas = draw();
-    const plain = new Uint8Array(await (await new Promise(resolve => canvas.toBlob(resolve, 'image/webp', 1))).arrayBuffer());
+    const plain = new Uint8Array(
+      await (await new Promise(resolve => canvas.toBlob(resolve, 'image/webp', 1))).arrayBuffer(),
+    );
     // the same, with an EXIF chunk that says: rotate by 180 degrees
     const exif = Uint8Array.of(0x49, 0x49, 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0);
     const frames = plain.subarray(12);
-    const chunk = (tag, data) => [...new TextEncoder().encode(tag), data.length & 255, data.length >> 8, 0, 0, ...data, ...(data.length & 1 ? [0] : [])];
+    const chunk = (tag, data) => [
+      ...new TextEncoder().encode(tag),
+      data.length & 255,
+      data.length >> 8,
+      0,
+      0,
+      ...data,
+      ...(data.length & 1 ? [0] : []),
+    ];
     const extended = chunk('VP8X', Uint8Array.of(0x08, 0, 0, 0, 59, 0, 0, 39, 0, 0));
     const simple = new TextDecoder().decode(frames.subarray(0, 4)).startsWith('VP8X') ? frames.subarray(18) : frames;
     const body = [...new TextEncoder().encode('WEBP'), ...extended, ...simple, ...chunk('EXIF', exif)];
@@ -176,10 +210,15 @@ test('EXIF orientation in a WebP is applied once', async () => {
     const turned = Uint8Array.of(...new TextEncoder().encode('RIFF'), ...size, ...body);
     const [{ Engine }, { cropOf }] = await Promise.all([import('/web/engine.js'), import('/web/picture.js')]);
     const engine = await Engine.create({ wasm: '/web/wasm/clip-simd.wasm' });
-    const [a, b] = [await cropOf(engine, { label: 'a', bytes: plain }, 40), await cropOf(engine, { label: 'b', bytes: turned }, 40)];
+    const [a, b] = [
+      await cropOf(engine, { label: 'a', bytes: plain }, 40),
+      await cropOf(engine, { label: 'b', bytes: turned }, 40),
+    ];
     return { a: Array.from(a), b: Array.from(b) };
   });
   let different = 0;
-  for (let i = 0; i < 1600; i++) for (let c = 0; c < 3; c++) different = Math.max(different, Math.abs(rows.a[i * 3 + c] - rows.b[(1599 - i) * 3 + c]));
+  for (let i = 0; i < 1600; i++)
+    for (let c = 0; c < 3; c++)
+      different = Math.max(different, Math.abs(rows.a[i * 3 + c] - rows.b[(1599 - i) * 3 + c]));
   assert.ok(different <= 2, `${different} levels`);
 });

@@ -17,7 +17,12 @@ let site;
 let page;
 before(async () => {
   browser = await startChromium();
-  site = await startSite({ mounts: { '/little/': await makeModel({}), ...(needsShared.skip ? {} : { '/models/': join(SHARED, 'data/models') }) } });
+  site = await startSite({
+    mounts: {
+      '/little/': await makeModel({}),
+      ...(needsShared.skip ? {} : { '/models/': join(SHARED, 'data/models') }),
+    },
+  });
   page = await browser.page(site);
 });
 after(async () => {
@@ -27,19 +32,22 @@ after(async () => {
 
 /** @param {{ module: string, folder: string, dtype: string, pixels: number[] | Float32Array, ids: number[][] }} request */
 async function compute(request) {
-  const answer = await page.evaluate(async ({ threads, pixels, ...rest }) => {
-    const worker = new Worker('/tests/browser/helpers/verify-worker.js', { type: 'module' });
-    const bytes = Uint8Array.from(atob(pixels), c => c.charCodeAt(0));
-    worker.postMessage({ ...rest, threads, pixels: new Float32Array(bytes.buffer) });
-    const { data } = await new Promise(resolve => (worker.onmessage = resolve));
-    worker.terminate();
-    const plain = rows => rows?.map(row => Array.from(row));
-    return { ...data, images: plain(data.images), texts: plain(data.texts) };
-  }, {
-    ...request,
-    threads: request.module.endsWith('threads') ? 3 : 1,
-    pixels: Buffer.from(Float32Array.from(request.pixels).buffer).toString('base64'),
-  });
+  const answer = await page.evaluate(
+    async ({ threads, pixels, ...rest }) => {
+      const worker = new Worker('/tests/browser/helpers/verify-worker.js', { type: 'module' });
+      const bytes = Uint8Array.from(atob(pixels), c => c.charCodeAt(0));
+      worker.postMessage({ ...rest, threads, pixels: new Float32Array(bytes.buffer) });
+      const { data } = await new Promise(resolve => (worker.onmessage = resolve));
+      worker.terminate();
+      const plain = rows => rows?.map(row => Array.from(row));
+      return { ...data, images: plain(data.images), texts: plain(data.texts) };
+    },
+    {
+      ...request,
+      threads: request.module.endsWith('threads') ? 3 : 1,
+      pixels: Buffer.from(Float32Array.from(request.pixels).buffer).toString('base64'),
+    },
+  );
   assert.equal(answer.error, undefined);
   const floats = rows => rows.map(row => Float32Array.from(row));
   return { ...answer, images: floats(answer.images), texts: floats(answer.texts) };
@@ -56,7 +64,10 @@ describe('the reference’s answers', needsShared, () => {
         for (const dtype of ['f32', 'q8']) {
           const { images, texts, threads } = await compute({ module, folder: `/models/${model}/`, dtype, pixels, ids });
           assert.equal(threads, module.endsWith('threads') ? 3 : 1);
-          for (const [rows, name] of /** @type {[Float32Array[], string][]} */ ([[images, 'image_embeds'], [texts, 'text_embeds']])) {
+          for (const [rows, name] of /** @type {[Float32Array[], string][]} */ ([
+            [images, 'image_embeds'],
+            [texts, 'text_embeds'],
+          ])) {
             const { error, cosine } = compare(rows, f32Of(expected[name], name));
             if (dtype === 'f32') assert.ok(error <= 5e-5, `${name}: ${error}`);
             else assert.ok(cosine >= 0.998, `${name}: ${cosine}`);
@@ -70,13 +81,22 @@ describe('the reference’s answers', needsShared, () => {
 test('the four modules agree on a model made here', async () => {
   const next = random(3);
   const pixels = Float32Array.from({ length: 2 * 3 * SIZES.image ** 2 }, () => next() * 4 - 2);
-  const ids = [[518, 320, 519], [518, 320, 514, 515, 519]];
-  for (const [dtype, tolerance] of /** @type {const} */ ([['f32', 1e-4], ['q8', 0.03]])) {
+  const ids = [
+    [518, 320, 519],
+    [518, 320, 514, 515, 519],
+  ];
+  for (const [dtype, tolerance] of /** @type {const} */ ([
+    ['f32', 1e-4],
+    ['q8', 0.03],
+  ])) {
     const answers = [];
     for (const module of MODULES) answers.push(await compute({ module, folder: '/little/', dtype, pixels, ids }));
     const [reference, ...others] = answers;
     for (const { images, texts } of others) {
-      for (const [a, b] of [[images, reference.images], [texts, reference.texts]]) {
+      for (const [a, b] of [
+        [images, reference.images],
+        [texts, reference.texts],
+      ]) {
         const { error } = compare(a, Float32Array.from(b.flatMap(row => Array.from(row))));
         assert.ok(error <= tolerance, `${dtype}: ${error}`);
       }

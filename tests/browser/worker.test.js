@@ -47,13 +47,16 @@ const matches = (scores, tolerance = 2e-3) => {
 };
 /** Loads and classifies in the page. @param {any} page @param {any} [options] @param {string} [model] */
 const classify = (page, options = {}, model = '/model/') =>
-  page.evaluate(async ([{ photo, labels }, options, model]) => {
-    const clip = await window.Clip.load(model, options);
-    const scores = await clip.classify(new Uint8Array(photo), labels);
-    const { info, warnings } = clip;
-    clip.dispose();
-    return { scores, info, warnings: warnings.map(w => w.code) };
-  }, [input, options, model]);
+  page.evaluate(
+    async ([{ photo, labels }, options, model]) => {
+      const clip = await window.Clip.load(model, options);
+      const scores = await clip.classify(new Uint8Array(photo), labels);
+      const { info, warnings } = clip;
+      clip.dispose();
+      return { scores, info, warnings: warnings.map(w => w.code) };
+    },
+    [input, options, model],
+  );
 
 describe('a page', () => {
   test('classifies in a worker, under a strict Content-Security-Policy, without complaints', async () => {
@@ -98,16 +101,23 @@ describe('a page', () => {
     const home = await site();
     const page = await browser.page(home);
     matches((await classify(page, { worker: false })).scores);
-    matches((await classify(page, { worker: '/web/worker.js?mine', wasm: '/web/wasm/clip-simd.wasm?mine', threads: 1 })).scores);
+    matches(
+      (await classify(page, { worker: '/web/worker.js?mine', wasm: '/web/wasm/clip-simd.wasm?mine', threads: 1 }))
+        .scores,
+    );
     assert.ok(home.log.includes('/web/worker.js?mine'));
     assert.ok(home.log.includes('/web/wasm/clip-simd.wasm?mine'));
   });
 
   test('a worker or module that cannot be had is a typed error', async () => {
     const page = await browser.page(await site());
-    const failing = options => page.evaluate(async options => {
-      return window.Clip.load('/model/', options).then(() => 'loaded', error => error.code);
-    }, options);
+    const failing = options =>
+      page.evaluate(async options => {
+        return window.Clip.load('/model/', options).then(
+          () => 'loaded',
+          error => error.code,
+        );
+      }, options);
     assert.equal(await failing({ worker: '/nowhere.js' }), 'worker');
     assert.equal(await failing({ wasm: '/nowhere.wasm', threads: 1 }), 'not-found');
     assert.equal(await failing({ wasm: '/web/index.js', threads: 1 }), 'no-wasm');
@@ -116,8 +126,11 @@ describe('a page', () => {
   test('files that were chosen or dropped are a model', async () => {
     const page = await browser.page(await site());
     const scores = await page.evaluate(async ({ photo, labels }) => {
-      const files = await Promise.all(['clip.json', 'vision.q8.safetensors', 'text.q8.safetensors'].map(async name =>
-        new File([await (await fetch(`/model/${name}`)).blob()], name)));
+      const files = await Promise.all(
+        ['clip.json', 'vision.q8.safetensors', 'text.q8.safetensors'].map(
+          async name => new File([await (await fetch(`/model/${name}`)).blob()], name),
+        ),
+      );
       const clip = await window.Clip.load(files);
       return clip.classify(new Uint8Array(photo), labels);
     }, input);
@@ -128,7 +141,9 @@ describe('a page', () => {
 describe('the store', () => {
   test('after a reload no weights are asked for, and the model’s server may be gone', async () => {
     const home = await site({ csp: '' });
-    const model = await serveModel(folder, { headers: { 'Access-Control-Allow-Origin': '*', 'Cross-Origin-Resource-Policy': 'cross-origin' } });
+    const model = await serveModel(folder, {
+      headers: { 'Access-Control-Allow-Origin': '*', 'Cross-Origin-Resource-Policy': 'cross-origin' },
+    });
     const page = await browser.page(home);
     const first = await classify(page, {}, model.url);
     matches(first.scores);
@@ -140,10 +155,13 @@ describe('the store', () => {
     assert.deepEqual((await classify(page, {}, model.url)).scores, first.scores);
     assert.equal(model.log.length, length, 'nothing at all was asked for');
     await model.close();
-    const other = await page.evaluate(async ([{ photo }, url]) => {
-      const clip = await window.Clip.load(url);
-      return clip.classify(new Uint8Array(photo), ['labels', 'never', 'seen before']);
-    }, [input, model.url]);
+    const other = await page.evaluate(
+      async ([{ photo }, url]) => {
+        const clip = await window.Clip.load(url);
+        return clip.classify(new Uint8Array(photo), ['labels', 'never', 'seen before']);
+      },
+      [input, model.url],
+    );
     assert.equal(other.length, 3);
     const list = await page.evaluate(() => window.Clip.cache.list());
     assert.equal(list.find(m => m.id === model.url).files.length, 2);
@@ -168,7 +186,9 @@ describe('the store', () => {
       onRequest(request, response) {
         if (request.url !== '/web/worker.js?private') return false;
         response.writeHead(200, { 'Content-Type': 'text/javascript' });
-        response.end("indexedDB.open = () => { throw new DOMException('forbidden', 'SecurityError'); };\nimport '/web/worker.js';");
+        response.end(
+          "indexedDB.open = () => { throw new DOMException('forbidden', 'SecurityError'); };\nimport '/web/worker.js';",
+        );
         return true;
       },
     });
@@ -189,7 +209,10 @@ describe('an abort', () => {
       const control = new AbortController();
       const huge = new Uint8Array(20_000 * 4_000 * 3 + 18); // takes some seconds to resize
       huge.set(new TextEncoder().encode('P6\n20000 4000\n255\n'));
-      const run = clip.encode(huge, { signal: control.signal }).then(() => ({}), error => error);
+      const run = clip.encode(huge, { signal: control.signal }).then(
+        () => ({}),
+        error => error,
+      );
       setTimeout(() => control.abort(), 150);
       await new Promise(resolve => control.signal.addEventListener('abort', resolve));
       const start = performance.now();
@@ -200,18 +223,33 @@ describe('an abort', () => {
     assert.equal(name, 'AbortError');
     assert.ok(waited < 1000, `${waited} ms`);
     home.log.length = 0;
-    const scores = await page.evaluate(({ photo, labels }) => window.clip.classify(new Uint8Array(photo), labels), input);
+    const scores = await page.evaluate(
+      ({ photo, labels }) => window.clip.classify(new Uint8Array(photo), labels),
+      input,
+    );
     matches(scores);
-    assert.deepEqual(home.log.filter(url => url.endsWith('.safetensors')), []);
+    assert.deepEqual(
+      home.log.filter(url => url.endsWith('.safetensors')),
+      [],
+    );
   });
 
   test('of a download stops it', async () => {
     const page = await browser.page(await site({ csp: '' }));
-    const model = await serveModel(folder, { delay: 50, headers: { 'Access-Control-Allow-Origin': '*', 'Cross-Origin-Resource-Policy': 'cross-origin' } });
-    const code = await page.evaluate(async ([{ photo }, url]) => {
-      const clip = await window.Clip.load(url);
-      return clip.encode(new Uint8Array(photo), { signal: AbortSignal.timeout(150) }).then(() => 'encoded', error => error.code);
-    }, [input, model.url]);
+    const model = await serveModel(folder, {
+      delay: 50,
+      headers: { 'Access-Control-Allow-Origin': '*', 'Cross-Origin-Resource-Policy': 'cross-origin' },
+    });
+    const code = await page.evaluate(
+      async ([{ photo }, url]) => {
+        const clip = await window.Clip.load(url);
+        return clip.encode(new Uint8Array(photo), { signal: AbortSignal.timeout(150) }).then(
+          () => 'encoded',
+          error => error.code,
+        );
+      },
+      [input, model.url],
+    );
     assert.equal(code, 'aborted');
     const sent = model.sent('.safetensors');
     await new Promise(resolve => setTimeout(resolve, 300));
@@ -224,7 +262,12 @@ describe('an abort', () => {
     const scores = await page.evaluate(async ({ photo, labels }) => {
       const clip = await window.Clip.load('/model/');
       const control = new AbortController();
-      const doomed = clip.encode(Array.from({ length: 5000 }, (_, i) => `text ${i}`), { signal: control.signal }).catch(error => error.code);
+      const doomed = clip
+        .encode(
+          Array.from({ length: 5000 }, (_, i) => `text ${i}`),
+          { signal: control.signal },
+        )
+        .catch(error => error.code);
       const waiting = clip.classify(new Uint8Array(photo), labels);
       setTimeout(() => control.abort(), 50);
       return [await doomed, await waiting];

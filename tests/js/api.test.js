@@ -8,7 +8,10 @@ const other = makePicture(31, 77, 2);
 const LABELS = ['a dog', 'cat', 'photo'];
 
 /** @param {string} code @returns {(error: unknown) => boolean} */
-const failing = (code, pattern = /./) => error => error instanceof ClipError && error.code === code && pattern.test(error.message);
+const failing =
+  (code, pattern = /./) =>
+  error =>
+    error instanceof ClipError && error.code === code && pattern.test(error.message);
 const close = (a, b, tolerance = 1e-5) => {
   assert.equal(a.length, b.length);
   a.forEach((x, i) => assert.ok(Math.abs(x - b[i]) <= tolerance, `${x} is not ${b[i]} at ${i}`));
@@ -76,7 +79,10 @@ describe('Clip, with a small model made here', () => {
   test('similarity is the matrix of cosines', () => {
     const matrix = Clip.similarity([Float32Array.of(1, 0), Float32Array.of(3, 4)], Float32Array.of(0, 2));
     assert.equal(matrix.length, 2);
-    close(matrix.map(row => row[0]), [0, 0.8]);
+    close(
+      matrix.map(row => row[0]),
+      [0, 0.8],
+    );
     close(Clip.similarity(Float32Array.of(0, 0), Float32Array.of(0, 2))[0], [0]);
     assert.throws(() => Clip.similarity(Float32Array.of(1), Float32Array.of(1, 2)), failing('bad-argument'));
   });
@@ -122,7 +128,7 @@ describe('Clip, with a small model made here', () => {
   });
 
   test('a $ in a label is nothing special', async () => {
-    const [a, b] = await clip.classify(photo, ["$& $' $1", "a $& b"], { template: 'x {} y' });
+    const [a, b] = await clip.classify(photo, ["$& $' $1", 'a $& b'], { template: 'x {} y' });
     assert.notEqual(a.score, b.score);
   });
 
@@ -150,7 +156,10 @@ describe('Clip, with a small model made here', () => {
   test('inputs that are no picture are refused', async () => {
     await assert.rejects(clip.classify(/** @type {any} */ (17), LABELS), failing('bad-input'));
     await assert.rejects(clip.classify(new Uint8Array(0), LABELS), failing('bad-image', /empty/));
-    await assert.rejects(clip.classify(new TextEncoder().encode('hello, I am no picture'), LABELS), failing('unknown-image-format'));
+    await assert.rejects(
+      clip.classify(new TextEncoder().encode('hello, I am no picture'), LABELS),
+      failing('unknown-image-format'),
+    );
     await assert.rejects(clip.classify('/nowhere/at-all.png', LABELS), failing('not-found', /at-all/));
     await assert.rejects(clip.classify('data:,', LABELS), failing('bad-image'));
   });
@@ -190,7 +199,11 @@ test('our own form answers as the form it was made from', async () => {
   close(await own.encode(photo), await foreign.encode(photo));
   close(await own.encode('a photo of dog'), await foreign.encode('a photo of dog'));
   const [a, b] = [await own.classify(photo, LABELS), await foreign.classify(photo, LABELS)];
-  close(a.map(s => s.score), b.map(s => s.score), 1e-4);
+  close(
+    a.map(s => s.score),
+    b.map(s => s.score),
+    1e-4,
+  );
 });
 
 test('q8 is close to f32', async () => {

@@ -8,12 +8,14 @@ import { CONFIG, MERGES, f32Tensor, makeFolder, makeModel, makeOwnModel, makePic
 
 const photo = makePicture();
 /** @param {string} code @param {RegExp} [pattern] */
-const failing = (code, pattern = /./) => error => {
-  assert.ok(error instanceof ClipError, String(error?.stack));
-  assert.equal(error.code, code, error.message);
-  assert.match(error.message, pattern);
-  return true;
-};
+const failing =
+  (code, pattern = /./) =>
+  error => {
+    assert.ok(error instanceof ClipError, String(error?.stack));
+    assert.equal(error.code, code, error.message);
+    assert.match(error.message, pattern);
+    return true;
+  };
 /** Loads both towers. @param {string} folder @param {any} [options] */
 const use = async (folder, options) => {
   const clip = await Clip.load(folder, options);
@@ -74,15 +76,26 @@ describe('weights that lie', () => {
     await assert.rejects(use(folder), failing('bad-file'));
   });
   test('offsets outside of the file, and ones that do not fit the shape', async () => {
-    await assert.rejects(use(await withEntries(h => (h.logit_scale.data_offsets = [1e9, 1e9 + 4]))), failing('bad-file'));
+    await assert.rejects(
+      use(await withEntries(h => (h.logit_scale.data_offsets = [1e9, 1e9 + 4]))),
+      failing('bad-file'),
+    );
     await assert.rejects(use(await withEntries(h => (Object.values(h)[3].data_offsets[1] -= 4))), failing('bad-file'));
-    await assert.rejects(use(await withEntries(h => (Object.values(h)[3].shape = [2 ** 31, 2 ** 31, 2 ** 31]))), failing('bad-file'));
+    await assert.rejects(
+      use(await withEntries(h => (Object.values(h)[3].shape = [2 ** 31, 2 ** 31, 2 ** 31]))),
+      failing('bad-file'),
+    );
   });
   test('bytes after the last tensor', async () => {
-    await assert.rejects(use(await withHeader((json, data) => [json, Buffer.concat([data, Buffer.alloc(16)])])), failing('bad-file'));
+    await assert.rejects(
+      use(await withHeader((json, data) => [json, Buffer.concat([data, Buffer.alloc(16)])])),
+      failing('bad-file'),
+    );
   });
   test('a wrong shape, named with its tensor', async () => {
-    const folder = await makeModel({ change: t => (t['visual_projection.weight'] = f32Tensor([16, 63], new Float32Array(16 * 63))) });
+    const folder = await makeModel({
+      change: t => (t['visual_projection.weight'] = f32Tensor([16, 63], new Float32Array(16 * 63))),
+    });
     await assert.rejects(use(folder), failing('bad-shape', /visual.*proj/));
   });
   test('a missing tensor, named', async () => {
@@ -94,9 +107,11 @@ describe('weights that lie', () => {
   test('weights that are not numbers', async () => {
     for (const bad of [NaN, Infinity]) {
       const folder = await makeModel({
-        change: t => new DataView(t['vision_model.encoder.layers.0.mlp.fc1.weight'].data.buffer).setFloat32(400, bad, true),
+        change: t =>
+          new DataView(t['vision_model.encoder.layers.0.mlp.fc1.weight'].data.buffer).setFloat32(400, bad, true),
       });
-      for (const dtype of /** @type {const} */ (['f32', 'q8'])) await assert.rejects(use(folder, { dtype }), failing('bad-value', /fc1|c_fc/));
+      for (const dtype of /** @type {const} */ (['f32', 'q8']))
+        await assert.rejects(use(folder, { dtype }), failing('bad-value', /fc1|c_fc/));
     }
   });
   test('an element type that is no weight', async () => {
@@ -114,15 +129,28 @@ describe('configurations', () => {
   };
   test('absurd sizes', async () => {
     for (const change of [
-      c => (c.vision_config.hidden_size = 1e9), c => (c.vision_config.hidden_size = -64), c => (c.vision_config.hidden_size = 0.5),
-      c => (c.text_config.vocab_size = 2 ** 40), c => (c.text_config.num_hidden_layers = 1e7), c => (c.vision_config.patch_size = 0),
-      c => (c.vision_config.num_attention_heads = 7), c => (c.projection_dim = 0), c => (c.text_config.max_position_embeddings = 1e12),
+      c => (c.vision_config.hidden_size = 1e9),
+      c => (c.vision_config.hidden_size = -64),
+      c => (c.vision_config.hidden_size = 0.5),
+      c => (c.text_config.vocab_size = 2 ** 40),
+      c => (c.text_config.num_hidden_layers = 1e7),
+      c => (c.vision_config.patch_size = 0),
+      c => (c.vision_config.num_attention_heads = 7),
+      c => (c.projection_dim = 0),
+      c => (c.text_config.max_position_embeddings = 1e12),
     ]) {
-      await assert.rejects(use(await config(change)), error => {
-        assert.ok(error instanceof ClipError, String(error?.stack));
-        assert.ok(['bad-config', 'bad-manifest', 'out-of-memory'].includes(error.code), `${error.code}: ${error.message}`);
-        return true;
-      }, String(change));
+      await assert.rejects(
+        use(await config(change)),
+        error => {
+          assert.ok(error instanceof ClipError, String(error?.stack));
+          assert.ok(
+            ['bad-config', 'bad-manifest', 'out-of-memory'].includes(error.code),
+            `${error.code}: ${error.message}`,
+          );
+          return true;
+        },
+        String(change),
+      );
     }
   });
   test('a picture size that the model does not have', async () => {
@@ -131,13 +159,22 @@ describe('configurations', () => {
     await assert.rejects(use(folder), error => ['bad-config', 'bad-shape'].includes(error.code));
   });
   test('files that are not JSON, or not an object', async () => {
-    await assert.rejects(Clip.load(await makeFolder({ 'clip.json': '{"format":' })), failing('bad-manifest', /clip\.json/));
+    await assert.rejects(
+      Clip.load(await makeFolder({ 'clip.json': '{"format":' })),
+      failing('bad-manifest', /clip\.json/),
+    );
     await assert.rejects(Clip.load(await makeFolder({ 'config.json': '[]' })), failing('bad-manifest', /config\.json/));
-    await assert.rejects(Clip.load(await makeFolder({ 'clip.json': ' '.repeat(2 << 20) })), failing('wrong-size', /clip\.json/));
+    await assert.rejects(
+      Clip.load(await makeFolder({ 'clip.json': ' '.repeat(2 << 20) })),
+      failing('wrong-size', /clip\.json/),
+    );
   });
   test('a folder that is no model', async () => {
     await assert.rejects(Clip.load(await makeFolder({ 'README.md': 'hello' })), failing('not-a-model'));
-    await assert.rejects(Clip.load(await makeFolder({ 'config.json': '{"model_type":"bert"}' })), failing('not-a-model'));
+    await assert.rejects(
+      Clip.load(await makeFolder({ 'config.json': '{"model_type":"bert"}' })),
+      failing('not-a-model'),
+    );
   });
   test('a folder without weights', async () => {
     await assert.rejects(use(await makeFolder({ 'config.json': JSON.stringify(CONFIG) })), failing('no-weights'));

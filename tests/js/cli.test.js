@@ -24,10 +24,24 @@ test('--help is on stdout with status 0; no command, or an unknown one, is bad u
     assert.equal(one.status, 0);
     assert.match(one.out, new RegExp(`^Usage: clip-wasm ${command} `));
   }
-  for (const args of [[], ['frobnicate'], ['classify', '--frobnicate'], ['classify'], ['classify', photo], ['embed'], ['convert'],
-    ['convert', model], ['verify'], ['preprocess', photo], ['preprocess', photo, '-o', 'x.gif'], ['tokenize', 'x'],
-    ['classify', photo, '--labels', 'a', '--dtype', 'q9'], ['classify', photo, '--labels', 'a', '--top', '0'],
-    ['verify', model, '--module', 'mmx'], ['bench', '--threads', '99']]) {
+  for (const args of [
+    [],
+    ['frobnicate'],
+    ['classify', '--frobnicate'],
+    ['classify'],
+    ['classify', photo],
+    ['embed'],
+    ['convert'],
+    ['convert', model],
+    ['verify'],
+    ['preprocess', photo],
+    ['preprocess', photo, '-o', 'x.gif'],
+    ['tokenize', 'x'],
+    ['classify', photo, '--labels', 'a', '--dtype', 'q9'],
+    ['classify', photo, '--labels', 'a', '--top', '0'],
+    ['verify', model, '--module', 'mmx'],
+    ['bench', '--threads', '99'],
+  ]) {
     const { status, out, err } = await run(args);
     assert.equal(status, 2, args.join(' '));
     assert.equal(out, '');
@@ -36,7 +50,17 @@ test('--help is on stdout with status 0; no command, or an unknown one, is bad u
 });
 
 test('classify', async () => {
-  const { status, out } = await run(['classify', photo, '--model', model, '--labels', 'a dog, cat', '--labels', 'photo', '--json']);
+  const { status, out } = await run([
+    'classify',
+    photo,
+    '--model',
+    model,
+    '--labels',
+    'a dog, cat',
+    '--labels',
+    'photo',
+    '--json',
+  ]);
   assert.equal(status, 0);
   const [{ file, labels }] = JSON.parse(out);
   assert.equal(file, photo);
@@ -49,15 +73,31 @@ test('classify', async () => {
 });
 
 test('classify: a picture that fails is reported, the others are answered, the status is 1', async () => {
-  const { status, out, err } = await run(['classify', photo, '/no/such.png', photo, '--model', model, '--labels', 'a,b', '--json']);
+  const { status, out, err } = await run([
+    'classify',
+    photo,
+    '/no/such.png',
+    photo,
+    '--model',
+    model,
+    '--labels',
+    'a,b',
+    '--json',
+  ]);
   assert.equal(status, 1);
   assert.equal(JSON.parse(out).length, 2);
   assert.match(err, /^clip-wasm: \/no\/such\.png/m);
 });
 
 test('failures have status 1, a message, and no stack', async () => {
-  for (const args of [['classify', '/no/such.png', '--labels', 'a', '--model', model], ['classify', photo, '--labels', 'a', '--model', './no-such'],
-    ['classify', photo, '--labels', 'a,', '--model', model], ['verify', model], ['convert', '/no/such', '-o', '/tmp/x'], ['preprocess', '/no/such', '-o', '/tmp/x.png']]) {
+  for (const args of [
+    ['classify', '/no/such.png', '--labels', 'a', '--model', model],
+    ['classify', photo, '--labels', 'a', '--model', './no-such'],
+    ['classify', photo, '--labels', 'a,', '--model', model],
+    ['verify', model],
+    ['convert', '/no/such', '-o', '/tmp/x'],
+    ['preprocess', '/no/such', '-o', '/tmp/x.png'],
+  ]) {
     const { status, out, err } = await run(args);
     assert.equal(status, 1, args.join(' '));
     assert.equal(out, '');
@@ -70,7 +110,10 @@ test('embed', async () => {
   const { status, out } = await run(['embed', photo, '--text', 'a dog', '--text', 'cat', '--model', model, '--json']);
   assert.equal(status, 0);
   const results = JSON.parse(out);
-  assert.deepEqual(results.map(r => r.file ?? r.text), [photo, 'a dog', 'cat']);
+  assert.deepEqual(
+    results.map(r => r.file ?? r.text),
+    [photo, 'a dog', 'cat'],
+  );
   for (const { embedding } of results) assert.equal(embedding.length, SIZES.embedding);
 });
 
@@ -80,7 +123,17 @@ test('tokenize', async () => {
     const { status, out } = await run(['tokenize', '--model', folder], { input });
     assert.equal(status, 0);
     // a</w> is 320 in every CLIP vocabulary; the six merges begin at 512
-    assert.deepEqual(out.trim().split('\n').map(line => JSON.parse(line)), [[518, 320, 514, 519], [518, ...catIds, ...catIds, 519], [518, 519]]);
+    assert.deepEqual(
+      out
+        .trim()
+        .split('\n')
+        .map(line => JSON.parse(line)),
+      [
+        [518, 320, 514, 519],
+        [518, ...catIds, ...catIds, 519],
+        [518, 519],
+      ],
+    );
   }
   assert.equal((await run(['tokenize', '--model', model], { input: 'not json\n' })).status, 1);
 });
@@ -89,12 +142,16 @@ const catIds = [515];
 
 test('preprocess writes PPM and PNG of the same crop', async () => {
   const folder = await temporaryFolder();
-  for (const name of ['a.ppm', 'a.png']) assert.equal((await run(['preprocess', photo, '--size', '32', '-o', join(folder, name)])).status, 0);
+  for (const name of ['a.ppm', 'a.png'])
+    assert.equal((await run(['preprocess', photo, '--size', '32', '-o', join(folder, name)])).status, 0);
   const ppm = await readFile(join(folder, 'a.ppm'));
   assert.equal(ppm.subarray(0, 13).toString(), 'P6\n32 32\n255\n');
   assert.equal(ppm.length, 13 + 32 * 32 * 3);
   // a crop of its own size is the picture itself
-  assert.equal((await run(['preprocess', join(folder, 'a.png'), '--size', '32', '-o', join(folder, 'b.ppm')])).status, 0);
+  assert.equal(
+    (await run(['preprocess', join(folder, 'a.png'), '--size', '32', '-o', join(folder, 'b.ppm')])).status,
+    0,
+  );
   assert.deepEqual(await readFile(join(folder, 'b.ppm')), ppm);
 });
 
@@ -102,7 +159,10 @@ describe('convert', () => {
   test('makes a folder that answers as its source, and keeps other dtypes there', async () => {
     const output = await temporaryFolder();
     for (const dtype of ['f32', 'q8']) {
-      assert.equal((await run(['convert', model, '--dtype', dtype, '-o', output, '--name', 'little', '--license', 'MIT'])).status, 0);
+      assert.equal(
+        (await run(['convert', model, '--dtype', dtype, '-o', output, '--name', 'little', '--license', 'MIT'])).status,
+        0,
+      );
     }
     const manifest = JSON.parse(await readFile(join(output, 'clip.json'), 'utf8'));
     assert.deepEqual([manifest.name, manifest.license, Math.round(manifest.logit_scale)], ['little', 'MIT', 20]);
@@ -111,7 +171,10 @@ describe('convert', () => {
     assert.equal(size, manifest.towers.vision.q8.bytes);
     const args = ['--labels', 'a dog,cat', '--json', photo];
     for (const dtype of ['f32', 'q8']) {
-      const [a, b] = await Promise.all([run(['classify', '--model', model, '--dtype', dtype, ...args]), run(['classify', '--model', output, '--dtype', dtype, ...args])]);
+      const [a, b] = await Promise.all([
+        run(['classify', '--model', model, '--dtype', dtype, ...args]),
+        run(['classify', '--model', output, '--dtype', dtype, ...args]),
+      ]);
       const [x, y] = [a, b].map(r => JSON.parse(r.out)[0].labels);
       x.forEach((s, i) => assert.ok(Math.abs(s.score - y[i].score) < 1e-4 && s.label === y[i].label));
     }
@@ -133,7 +196,9 @@ describe('convert', () => {
 
   test('leaves nothing half-made behind', async () => {
     const output = await temporaryFolder();
-    const broken = await makeModel({ change: tensors => new DataView(tensors['visual_projection.weight'].data.buffer).setFloat32(0, NaN, true) });
+    const broken = await makeModel({
+      change: tensors => new DataView(tensors['visual_projection.weight'].data.buffer).setFloat32(0, NaN, true),
+    });
     const { status, err } = await run(['convert', broken, '-o', output]);
     assert.equal(status, 1);
     assert.match(err, /not a number|NaN|infinite|visual/i);
@@ -147,11 +212,22 @@ test('verify finds a model that is right, and one that is not', async () => {
   const folder = await makeModel({});
   const next = random(9);
   const shape = [2, 3, SIZES.image, SIZES.image];
-  const pixels = f32Tensor(shape, Float32Array.from({ length: shape.reduce((a, b) => a * b) }, () => next() * 4 - 2));
+  const pixels = f32Tensor(
+    shape,
+    Float32Array.from({ length: shape.reduce((a, b) => a * b) }, () => next() * 4 - 2),
+  );
   const empty = f32Tensor([2, SIZES.embedding], new Float32Array(2 * SIZES.embedding));
   const expected = { pixel_values: pixels, image_embeds: empty, text_embeds: empty };
   await writeFile(join(folder, 'expected.safetensors'), writeSafetensors(expected));
-  await writeFile(join(folder, 'expected-ids.json'), JSON.stringify({ input_ids: [[518, 320, 519], [518, 320, 514, 519]] }));
+  await writeFile(
+    join(folder, 'expected-ids.json'),
+    JSON.stringify({
+      input_ids: [
+        [518, 320, 519],
+        [518, 320, 514, 519],
+      ],
+    }),
+  );
   const made = join(folder, 'made.safetensors');
   const first = await run(['verify', folder, '-o', made]);
   assert.equal(first.status, 1, 'zeros are not what it computes');

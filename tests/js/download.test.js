@@ -12,12 +12,14 @@ const CHUNK = 65536;
 const photo = makePicture();
 const LABELS = ['a dog', 'cat'];
 /** @param {string} code @param {RegExp} [pattern] */
-const failing = (code, pattern = /./) => error => {
-  assert.ok(error instanceof ClipError, String(error?.stack));
-  assert.equal(error.code, code, error.message);
-  assert.match(error.message, pattern);
-  return true;
-};
+const failing =
+  (code, pattern = /./) =>
+  error => {
+    assert.ok(error instanceof ClipError, String(error?.stack));
+    assert.equal(error.code, code, error.message);
+    assert.match(error.message, pattern);
+    return true;
+  };
 const weights = server => server.sent('.safetensors');
 
 /** @type {Awaited<ReturnType<typeof serve>>} */
@@ -96,7 +98,10 @@ describe('a model of our own form behind HTTP', () => {
     server.log.length = 0;
     await (await load()).encode(photo);
     const whole = Math.floor((length * 0.6) / CHUNK) * CHUNK;
-    assert.ok(server.sent('vision.q8.safetensors') <= length - whole + CHUNK, `${server.sent('vision.q8.safetensors')} of ${length} again`);
+    assert.ok(
+      server.sent('vision.q8.safetensors') <= length - whole + CHUNK,
+      `${server.sent('vision.q8.safetensors')} of ${length} again`,
+    );
     assert.ok(server.sent('vision.q8.safetensors') >= length - whole - CHUNK);
   });
 
@@ -207,7 +212,10 @@ describe('a model of our own form behind HTTP', () => {
     server.mood.delay = 0;
     server.log.length = 0;
     await clip.encode(photo);
-    assert.ok(server.log.find(e => e.name === 'vision.q8.safetensors').range, 'it goes on behind the chunks that are there');
+    assert.ok(
+      server.log.find(e => e.name === 'vision.q8.safetensors').range,
+      'it goes on behind the chunks that are there',
+    );
   });
 
   test('an abort while loading the description', async () => {
@@ -226,7 +234,8 @@ describe('a model of our own form behind HTTP', () => {
     server = await serve(folder);
     const first = await (await load()).encode(photo);
     const other = await makeOwnModel({ seed: 2 });
-    for (const name of ['clip.json', 'vision.q8.safetensors', 'text.q8.safetensors']) await writeFile(join(folder, name), await readFile(join(other, name)));
+    for (const name of ['clip.json', 'vision.q8.safetensors', 'text.q8.safetensors'])
+      await writeFile(join(folder, name), await readFile(join(other, name)));
     assert.deepEqual(await (await load()).encode(photo), first);
     const changed = await (await load({ cache: 'refresh' })).encode(photo);
     assert.notDeepEqual(changed, first);
@@ -286,7 +295,10 @@ describe('the store', () => {
     const warnings = seen.filter(p => p.phase === 'warning');
     assert.equal(warnings.length, 1);
     assert.equal(warnings[0].code, 'not-cached');
-    assert.deepEqual(clip.warnings.map(w => w.code), ['not-cached']);
+    assert.deepEqual(
+      clip.warnings.map(w => w.code),
+      ['not-cached'],
+    );
     assert.match(clip.warnings[0].message, /private window/);
   });
 
@@ -297,7 +309,10 @@ describe('the store', () => {
     server = await serve(await makeOwnModel());
     const clip = await load();
     assert.equal((await clip.classify(photo, LABELS)).length, 2);
-    assert.deepEqual(clip.warnings.map(w => w.code), ['not-cached']);
+    assert.deepEqual(
+      clip.warnings.map(w => w.code),
+      ['not-cached'],
+    );
     assert.match(clip.warnings[0].message, /not enough room/);
     const [record] = await Clip.cache.list();
     assert.deepEqual(record.files, [], 'no file is said to be there');
@@ -311,11 +326,16 @@ describe('a model in Hugging Face form behind HTTP', () => {
     const local = await Clip.load(folder, { dtype: 'q8' });
     const expected = await local.classify(photo, LABELS);
     const scores = await (await load()).classify(photo, LABELS);
-    scores.forEach((s, i) => assert.ok(Math.abs(s.score - expected.find(e => e.label === s.label).score) < 1e-4, `${i}`));
+    scores.forEach((s, i) =>
+      assert.ok(Math.abs(s.score - expected.find(e => e.label === s.label).score) < 1e-4, `${i}`),
+    );
     const [model] = await Clip.cache.list();
     assert.deepEqual(model.files.sort(), ['text.q8.safetensors', 'vision.q8.safetensors']);
     const store = await Store.open();
-    assert.ok((await store.chunkKeys()).every(key => /^[0-9a-f]{64}$/.test(key)), 'the pieces of the foreign file are gone');
+    assert.ok(
+      (await store.chunkKeys()).every(key => /^[0-9a-f]{64}$/.test(key)),
+      'the pieces of the foreign file are gone',
+    );
     store.close();
 
     await server.close();
@@ -328,13 +348,19 @@ describe('a model in Hugging Face form behind HTTP', () => {
     open.push(clip);
     await clip.encode(photo);
     assert.equal(clip.info.id, 'someone/little@v1');
-    assert.deepEqual((await Clip.cache.list()).map(m => m.id), ['someone/little@v1']);
+    assert.deepEqual(
+      (await Clip.cache.list()).map(m => m.id),
+      ['someone/little@v1'],
+    );
   });
 
   test('a hub id without such a repository', async () => {
     server = await serve(await makeModel({}));
     server.mood.missing = true;
-    await assert.rejects(Clip.load('someone/nothing', { hub: server.origin }), failing('not-a-model', /someone\/nothing/));
+    await assert.rejects(
+      Clip.load('someone/nothing', { hub: server.origin }),
+      failing('not-a-model', /someone\/nothing/),
+    );
   });
 
   test('a download that dies goes on with the pieces that came', async () => {

@@ -17,7 +17,14 @@ describe('verify', needsShared, () => {
       // Node 20 computes the relaxed int8 dot wrongly, behind a flag; those modules run in tests/browser
       for (const module of ['simd', 'simd-threads', ...(NODE >= 22 ? ['relaxed', 'relaxed-threads'] : [])]) {
         test(`${model} ${dtype} ${module}`, async () => {
-          const { status, out, err } = await run(['verify', join(data, 'models', model), '--dtype', dtype, '--module', module]);
+          const { status, out, err } = await run([
+            'verify',
+            join(data, 'models', model),
+            '--dtype',
+            dtype,
+            '--module',
+            module,
+          ]);
           assert.equal(status, 0, out + err);
           assert.match(out, /image_embeds: good.*\ntext_embeds: good/);
         });
@@ -33,7 +40,8 @@ describe('a converted model', needsShared, () => {
         const folder = await temporaryFolder();
         const converted = await run(['convert', join(data, 'models', model), '--dtype', dtype, '-o', folder]);
         assert.equal(converted.status, 0, converted.err);
-        for (const name of ['expected.safetensors', 'expected-ids.json']) await copyFile(join(data, 'models', model, name), join(folder, name));
+        for (const name of ['expected.safetensors', 'expected-ids.json'])
+          await copyFile(join(data, 'models', model, name), join(folder, name));
         const { status, out, err } = await run(['verify', folder, '--dtype', dtype]);
         assert.equal(status, 0, out + err);
       }
@@ -42,9 +50,14 @@ describe('a converted model', needsShared, () => {
 });
 
 test('tokenize: all 2,585 texts', needsShared, async () => {
-  const lines = (await readFile(join(data, 'tokenizer-golden.jsonl'), 'utf8')).trim().split('\n').map(line => JSON.parse(line));
+  const lines = (await readFile(join(data, 'tokenizer-golden.jsonl'), 'utf8'))
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line));
   assert.equal(lines.length, 2585);
-  const { status, out } = await run(['tokenize', '--model', join(data, 'clip-bpe')], { input: lines.map(({ text }) => JSON.stringify(text) + '\n').join('') });
+  const { status, out } = await run(['tokenize', '--model', join(data, 'clip-bpe')], {
+    input: lines.map(({ text }) => JSON.stringify(text) + '\n').join(''),
+  });
   assert.equal(status, 0);
   const answers = out.trim().split('\n');
   const wrong = lines.filter(({ ids }, i) => answers[i] !== JSON.stringify(ids));
@@ -80,14 +93,16 @@ describe('pictures', needsShared, () => {
       if (mode.startsWith('I')) continue; // 16-bit grey: Pillow clips it, we scale it
       const ours = engine.crop(await readFile(join(data, 'images', file)), 224, file);
       const theirs = engine.crop(await readFile(join(data, 'images', crop224)), 224, crop224);
-      let sum = 0, largest = 0;
+      let sum = 0,
+        largest = 0;
       ours.forEach((value, i) => {
         const difference = Math.abs(value - theirs[i]);
         sum += difference;
         largest = Math.max(largest, difference);
       });
       const lossy = format === 'JPEG' || format === 'MPO';
-      if (lossy ? sum / ours.length > 0.15 || largest > 4 : largest > 1) wrong.push(`${file}: mean ${sum / ours.length}, largest ${largest}`);
+      if (lossy ? sum / ours.length > 0.15 || largest > 4 : largest > 1)
+        wrong.push(`${file}: mean ${sum / ours.length}, largest ${largest}`);
     }
     assert.deepEqual(wrong, []);
   });
@@ -111,6 +126,9 @@ describe('pictures', needsShared, () => {
     const photo = join(data, 'images/hopper.png');
     const { status } = await run(['preprocess', photo, '--size', '224', '-o', join(folder, 'x.ppm')]);
     assert.equal(status, 0);
-    assert.deepEqual(new Uint8Array((await readFile(join(folder, 'x.ppm'))).subarray(15)), engine.crop(await readFile(photo), 224));
+    assert.deepEqual(
+      new Uint8Array((await readFile(join(folder, 'x.ppm'))).subarray(15)),
+      engine.crop(await readFile(photo), 224),
+    );
   });
 });

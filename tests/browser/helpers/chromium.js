@@ -7,10 +7,18 @@ import { chromium } from 'playwright-core';
 import { ISOLATION, serve } from '../../../build/serve.mjs';
 
 export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync'];
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
 /** What a careful site would allow: no inline scripts, no eval, nothing from elsewhere. */
-export const STRICT_CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src 'self' data: blob:";
+export const STRICT_CSP =
+  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src 'self' data: blob:";
 
 /**
  * @param {{ isolated?: boolean, csp?: string, mounts?: Record<string, string>,
@@ -39,7 +47,9 @@ export async function startSite({ isolated = true, csp = STRICT_CSP, mounts, onR
 export async function startChromium() {
   const profile = await mkdtemp(join(tmpdir(), 'clip-profile-'));
   const context = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: FLAGS,
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    headless: true,
+    args: FLAGS,
   });
   return {
     context,

@@ -21,7 +21,12 @@ self.onmessage = async ({ data: { module, threads, folder, dtype, pixels, ids } 
     await loader.open({});
     const { tower: vision } = await loader.load(engine, 'vision', dtype, {});
     const { tower: text } = await loader.load(engine, 'text', dtype, {});
-    self.postMessage({ images: vision.encodePixels(pixels), texts: text.encodeTexts(ids), threads: engine.threads, kernels: engine.kernels });
+    self.postMessage({
+      images: vision.encodePixels(pixels),
+      texts: text.encodeTexts(ids),
+      threads: engine.threads,
+      kernels: engine.kernels,
+    });
     engine.dispose();
   } catch (error) {
     self.postMessage({ error: `${error.name} ${error.code}: ${error.message}\n${error.stack}` });

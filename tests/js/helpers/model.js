@@ -27,14 +27,28 @@ export const CONFIG = {
   model_type: 'clip',
   projection_dim: SIZES.embedding,
   text_config: {
-    hidden_act: 'quick_gelu', hidden_size: SIZES.width, intermediate_size: SIZES.width * 4, num_attention_heads: 2,
-    num_hidden_layers: SIZES.layers, max_position_embeddings: SIZES.context, vocab_size: SIZES.vocabulary,
-    eos_token_id: SIZES.vocabulary - 1, layer_norm_eps: 1e-5, projection_dim: SIZES.embedding,
+    hidden_act: 'quick_gelu',
+    hidden_size: SIZES.width,
+    intermediate_size: SIZES.width * 4,
+    num_attention_heads: 2,
+    num_hidden_layers: SIZES.layers,
+    max_position_embeddings: SIZES.context,
+    vocab_size: SIZES.vocabulary,
+    eos_token_id: SIZES.vocabulary - 1,
+    layer_norm_eps: 1e-5,
+    projection_dim: SIZES.embedding,
   },
   vision_config: {
-    hidden_act: 'quick_gelu', hidden_size: SIZES.width, intermediate_size: SIZES.width * 4, num_attention_heads: 2,
-    num_hidden_layers: SIZES.layers, image_size: SIZES.image, patch_size: SIZES.patch, num_channels: 3,
-    layer_norm_eps: 1e-5, projection_dim: SIZES.embedding,
+    hidden_act: 'quick_gelu',
+    hidden_size: SIZES.width,
+    intermediate_size: SIZES.width * 4,
+    num_attention_heads: 2,
+    num_hidden_layers: SIZES.layers,
+    image_size: SIZES.image,
+    patch_size: SIZES.patch,
+    num_channels: 3,
+    layer_norm_eps: 1e-5,
+    projection_dim: SIZES.embedding,
   },
 };
 
@@ -45,7 +59,10 @@ export function makeTensors(seed = 1) {
   /** @type {Record<string, import('../../../web/safetensors.js').Tensor>} */
   const tensors = {};
   const add = (name, shape, scale = 0.1, base = 0) => {
-    const values = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => base + (next() - 0.5) * 2 * scale);
+    const values = Float32Array.from(
+      { length: shape.reduce((a, b) => a * b, 1) },
+      () => base + (next() - 0.5) * 2 * scale,
+    );
     tensors[name] = f32Tensor(shape, values);
   };
   const norm = name => (add(`${name}.weight`, [width], 0.1, 1), add(`${name}.bias`, [width]));
@@ -99,7 +116,11 @@ export async function makeOwnModel({ seed, dtype = 'q8', name = 'little' } = {})
       file.chunk = 65536;
       file.sha256 = [];
       for (let at = 0; at < bytes.length; at += file.chunk) {
-        file.sha256.push(createHash('sha256').update(bytes.subarray(at, at + file.chunk)).digest('hex'));
+        file.sha256.push(
+          createHash('sha256')
+            .update(bytes.subarray(at, at + file.chunk))
+            .digest('hex'),
+        );
       }
     }
   }

@@ -46,12 +46,13 @@ export async function serve(folder, mood = {}) {
       ...mood.headers,
     });
     if (request.method === 'HEAD') return response.end();
-    for (let at = from; at < to; ) {
+    for (let at = from; at < to;) {
       const end = Math.min(at + 16384, to);
       if (mood.delay) await new Promise(resolve => setTimeout(resolve, mood.delay));
       if (mood.cutAt !== undefined && end > mood.cutAt) return request.socket.destroy();
       if (response.destroyed) return;
-      if (!response.write(bytes.subarray(at, end))) await new Promise(resolve => (response.once('drain', resolve), response.once('close', resolve)));
+      if (!response.write(bytes.subarray(at, end)))
+        await new Promise(resolve => (response.once('drain', resolve), response.once('close', resolve)));
       entry.sent += end - at;
       at = end;
     }
