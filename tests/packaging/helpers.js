@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, readdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { temporaryFolder } from '../js/helpers/model.js';
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -23,7 +23,7 @@ export const tool = name => join(ROOT, 'node_modules/.bin', name);
 
 /** The package as npm would publish it, in a folder of its own. @returns {Promise<string>} path of the tarball */
 export async function pack() {
-  const folder = await mkdtemp(join(tmpdir(), 'clip-pack-'));
+  const folder = await temporaryFolder('clip-pack-');
   must('npm', ['run', '--silent', 'types']);
   must('npm', ['pack', '--ignore-scripts', '--pack-destination', folder]);
   const [name] = await readdir(folder);

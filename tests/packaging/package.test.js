@@ -1,11 +1,10 @@
 /** The package as others get it: checked by the usual tools, installed, built into an app, and opened. */
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { serve } from '../../build/serve.mjs';
-import { makePicture } from '../js/helpers/model.js';
+import { makePicture, temporaryFolder } from '../js/helpers/model.js';
 import { must, pack, tool } from './helpers.js';
 
 /** @type {string} */
@@ -14,7 +13,7 @@ let tarball;
 let app;
 before(async () => {
   tarball = await pack();
-  app = await mkdtemp(join(tmpdir(), 'clip-app-'));
+  app = await temporaryFolder('clip-app-');
   await writeFile(join(app, 'package.json'), '{ "name": "app", "private": true, "type": "module" }');
   // the package has no dependencies, so nothing needs to be fetched
   must('npm', ['install', '--offline', '--no-audit', '--no-fund', '--ignore-scripts', tarball], app);

@@ -1,5 +1,6 @@
 /** Small models with random weights, made on the spot, so that tests need no data from elsewhere. */
 import { createHash } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,8 +11,13 @@ export const SIZES = { embedding: 16, image: 32, patch: 8, width: 64, layers: 2,
 /** Six merges; with 512 byte symbols and two specials, 520 entries. */
 export const MERGES = '#version: 0.2\na t</w>\nd o\ndo g</w>\nc at</w>\np h\nph o\n';
 
-/** @param {string} [prefix] */
-export const temporaryFolder = (prefix = 'clip-') => mkdtemp(join(tmpdir(), prefix));
+/** A folder that is gone when the tests end. @param {string} [prefix] */
+export async function temporaryFolder(prefix = 'clip-test-') {
+  const folder = await mkdtemp(join(tmpdir(), prefix));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+process.setMaxListeners(0);
 
 /** A small repeatable source of chance (mulberry32). @param {number} seed */
 export function random(seed) {
