@@ -1,5 +1,5 @@
 // Renders the sample pictures into weights/samples/, with the list of them that the page and `npm start` read.
-// usage: node build/samples/make.js [NAME...]      all by default; takes a minute or two
+// usage: node build/samples/make.js [NAME...]      all by default; takes some 15 minutes
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,7 @@ import { SAMPLES } from './scenes.js';
 
 const OUT = process.env.SAMPLES_OUT ?? fileURLToPath(new URL('../../weights/samples/', import.meta.url));
 const [WIDTH, HEIGHT] = [480, 360];
-const RAYS = Number(process.env.SAMPLES_RAYS ?? 4);
+const RAYS = Number(process.env.SAMPLES_RAYS ?? 3);
 const QUALITY = 82;
 
 mkdirSync(OUT, { recursive: true });

@@ -9,7 +9,8 @@ import { after, afterEach, before, describe, test } from 'node:test';
 import { ISOLATION, serve } from '../../build/serve.mjs';
 import { ROOT, startChromium } from './helpers/chromium.js';
 
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const { resolve } = createRequire(import.meta.url);
+const AXE = createRequire(resolve('@axe-core/playwright')).resolve('axe-core/axe.min.js');
 const samples = JSON.parse(await readFile(join(ROOT, 'weights/samples/index.json'), 'utf8'));
 const sample = name => samples.find(({ file }) => file.startsWith(name));
 const bytesOf = async name => [...(await readFile(join(ROOT, 'weights/samples', sample(name).file)))];

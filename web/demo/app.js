@@ -77,8 +77,11 @@ const chips = new Chips({
   },
 });
 
+const busy = on => $('results').setAttribute('aria-busy', String(on));
+
 let quiet;
 function later() {
+  busy(chips.labels.length > 0);
   clearTimeout(quiet);
   quiet = setTimeout(ask, TYPING);
 }
@@ -141,9 +144,12 @@ function next() {
 async function ask() {
   const { clip } = models;
   if (working || !clip) return;
-  if (!chips.labels.length) return draw();
+  if (!chips.labels.length) {
+    busy(false);
+    return draw();
+  }
   working = true;
-  $('results').setAttribute('aria-busy', 'true');
+  busy(true);
   try {
     for (let photo = next(); photo && chips.labels.length && models.clip; photo = next()) {
       const key = keyNow();
@@ -165,7 +171,7 @@ async function ask() {
     }
   } finally {
     working = false;
-    $('results').setAttribute('aria-busy', 'false');
+    busy(false);
     draw();
   }
 }
@@ -173,12 +179,12 @@ async function ask() {
 /** Shows a new answer, and reads it out once it stands. @param {number} took milliseconds */
 function settle(took) {
   draw();
+  say('template-trouble', '');
   if (!current) {
     const done = photos.filter(photo => photo.key === keyNow()).length;
     if (done === photos.length) announce(`All ${done} photos have labels.`, READING);
     return;
   }
-  say('template-trouble', '');
   say('photo-trouble', current.error ? explain(current.error, current.name) : '');
   if (!current.scores) return;
   told.took = took;
@@ -195,8 +201,13 @@ function entries() {
   const unknown = label => models.isUnknown(label);
   const waiting = labels.map(label => ({ label, share: null, text: '', unknown: unknown(label) }));
   if (current) {
-    if (!current.scores || current.scores.length !== labels.length || current.scores.some(({ label }) => !labels.includes(label))) return waiting;
-    return current.scores.map(({ label, score }) => ({ label, share: score, text: percent(score), unknown: unknown(label) }));
+    // until the answer to the present labels is there, the last one stands, less what was removed
+    const known = (current.scores ?? []).filter(({ label }) => labels.includes(label));
+    const scored = new Set(known.map(({ label }) => label));
+    return [
+      ...known.map(({ label, score }) => ({ label, share: score, text: percent(score), unknown: unknown(label) })),
+      ...waiting.filter(({ label }) => !scored.has(label)),
+    ];
   }
   const done = photos.filter(photo => photo.scores);
   if (!done.length) return waiting;

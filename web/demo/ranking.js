@@ -38,7 +38,7 @@ export class Ranking {
     const rest = entries.length - SHOWN;
     const more = rest > 0 ? [Object.assign(document.createElement('li'), { className: 'more', textContent: `and ${rest.toLocaleString('en')} more` })] : [];
     this.list.replaceChildren(...rows.values(), ...more);
-    this.list.classList.toggle('waiting', entries.some(entry => entry.share === null));
+    this.list.classList.toggle('waiting', entries[0]?.share === null);
     if (calm.matches) return;
     for (const [label, row] of rows) {
       const from = before.get(label);

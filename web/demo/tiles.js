@@ -5,6 +5,7 @@ import { explain, percent, shorten } from './words.js';
 const THUMB = 360;
 /** Decoding is the browser's own work, off this thread; two at a time leave room for the model. */
 const AT_ONCE = 2;
+const AT_A_TIME = 50;
 
 export class Tiles {
   #tiles = new Map();
@@ -25,8 +26,17 @@ export class Tiles {
       tile.remove();
       this.#tiles.delete(photo);
     }
-    for (const photo of photos) if (!this.#tiles.has(photo)) this.#add(photo);
-    this.#draw();
+    this.#grow(photos.filter(photo => !this.#tiles.has(photo)));
+  }
+
+  /** Adds tiles some at a time: thousands at once would hold up the page. */
+  async #grow(photos) {
+    const mine = (this.growing = {});
+    for (let at = 0; at < photos.length && this.growing === mine; at += AT_A_TIME) {
+      for (const photo of photos.slice(at, at + AT_A_TIME)) this.#add(photo);
+      this.#draw();
+      await new Promise(resolve => setTimeout(resolve));
+    }
   }
 
   /** Shows what is known of a photo now. */
