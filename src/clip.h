@@ -55,12 +55,12 @@ clip_status clip_tower_create(clip_tower **out, clip_engine *engine, clip_tower_
 void clip_tower_destroy(clip_tower *tower);
 
 typedef struct {
-    uint32_t embedding;  /* floats in an embedding */
-    uint32_t image_size; /* vision: pixels a side */
-    uint32_t context;    /* text: ids at most, start and end included */
-    uint32_t vocabulary; /* text: entries */
+    uint32_t embedding;          /* floats in an embedding */
+    uint32_t image_size;         /* vision: pixels a side */
+    uint32_t context;            /* text: ids at most, start and end included */
+    uint32_t vocabulary;         /* text: entries */
     float mean[3], deviation[3]; /* vision: of pixels in 0..1 */
-    float logit_scale;   /* factor of the cosine before softmax; 0 until a file brought it */
+    float logit_scale;           /* factor of the cosine before softmax; 0 until a file brought it */
 } clip_tower_info;
 
 void clip_tower_describe(const clip_tower *tower, clip_tower_info *info);

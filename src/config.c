@@ -52,7 +52,9 @@ static int read_hugging_face(clip_config *config, const clip_json *json, int roo
     clip_vision_config *v = &config->vision;
     clip_text_config *t = &config->text;
     size_t channels, embedding;
-    if (!read_hugging_face_transformer(json, vision, &v->transformer) || !read_hugging_face_transformer(json, text, &t->transformer)) return 0;
+    if (!read_hugging_face_transformer(json, vision, &v->transformer) ||
+        !read_hugging_face_transformer(json, text, &t->transformer))
+        return 0;
     if (!read_size(json, root, "projection_dim", CLIP_MAX_WIDTH, 512, &embedding) ||
         !read_size(json, vision, "num_channels", 3, 3, &channels) || channels != 3 ||
         !read_size(json, vision, "image_size", CLIP_MAX_IMAGE, 224, &v->image_size) ||
@@ -92,8 +94,8 @@ static int read_open_clip(clip_config *config, const clip_json *json, int root) 
         !read_size(json, text, "layers", CLIP_MAX_LAYERS, 12, &t->transformer.layers) ||
         !read_size(json, text, "heads", CLIP_MAX_WIDTH, 8, &t->transformer.heads) ||
         !read_size(json, text, "context_length", CLIP_MAX_CONTEXT, 77, &t->context) ||
-        !read_size(json, text, "vocab_size", CLIP_MAX_VOCABULARY, 49408, &t->vocabulary) || !read_mlp(json, text, &t->transformer) ||
-        t->transformer.width % t->transformer.heads)
+        !read_size(json, text, "vocab_size", CLIP_MAX_VOCABULARY, 49408, &t->vocabulary) ||
+        !read_mlp(json, text, &t->transformer) || t->transformer.width % t->transformer.heads)
         return 0;
     t->end = CLIP_END_IS_LARGEST;
 
@@ -103,8 +105,8 @@ static int read_open_clip(clip_config *config, const clip_json *json, int root) 
     int layers = clip_json_get(json, vision, "layers");
     v->resnet = clip_json_kind_of(json, layers) == CLIP_JSON_ARRAY;
     if (v->resnet) {
-        if (!read_size(json, vision, "width", CLIP_MAX_WIDTH / 32, 64, &v->stem) || clip_json_size(json, layers) != CLIP_RESNET_STAGES ||
-            v->stem % 2 || v->image_size % 32)
+        if (!read_size(json, vision, "width", CLIP_MAX_WIDTH / 32, 64, &v->stem) ||
+            clip_json_size(json, layers) != CLIP_RESNET_STAGES || v->stem % 2 || v->image_size % 32)
             return 0;
         int element = clip_json_first(json, layers);
         for (int i = 0; i < CLIP_RESNET_STAGES; i++, element = clip_json_next(json, layers, element)) {
@@ -141,7 +143,8 @@ static int read_config(clip_config *config, const clip_json *json) {
     }
     int known = clip_json_get(json, root, "vision_cfg") != CLIP_JSON_NONE ? read_open_clip(config, json, root)
                                                                           : read_hugging_face(config, json, root);
-    if (!known || !read_triple(json, preprocess, "mean", 0, v->mean) || !read_triple(json, preprocess, "std", 1, v->deviation)) return 0;
+    if (!known || !read_triple(json, preprocess, "mean", 0, v->mean) || !read_triple(json, preprocess, "std", 1, v->deviation))
+        return 0;
     if (v->resnet) return 1;
     if (v->patch_size > v->image_size) return 0;
     size_t side = v->image_size / v->patch_size;

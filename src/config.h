@@ -14,17 +14,17 @@
 
 /* Limits of what is believed: several times the largest published CLIP. They keep every product of sizes below 2^63 and a
  * hostile configuration from asking for terabytes one valid field at a time. */
-#define CLIP_MAX_WIDTH 8192
-#define CLIP_MAX_MLP 65536
-#define CLIP_MAX_LAYERS 128
-#define CLIP_MAX_IMAGE 1024
-#define CLIP_MAX_CONTEXT 1024
+#define CLIP_MAX_WIDTH      8192
+#define CLIP_MAX_MLP        65536
+#define CLIP_MAX_LAYERS     128
+#define CLIP_MAX_IMAGE      1024
+#define CLIP_MAX_CONTEXT    1024
 #define CLIP_MAX_VOCABULARY (1u << 20)
-#define CLIP_RESNET_STAGES 4
+#define CLIP_RESNET_STAGES  4
 
 /* A residual attention transformer. */
 typedef struct {
-    size_t width;             /* of the residual stream */
+    size_t width; /* of the residual stream */
     size_t layers;
     size_t heads;             /* width / heads is a head's width */
     size_t mlp;               /* width of the hidden layer */

@@ -62,7 +62,7 @@ static clip_status append_number(buffer *b, uint64_t number) {
 typedef struct {
     clip_tensor_name name;
     clip_precision precision;
-    uint64_t rows, columns;    /* of the output; transposed ones are turned */
+    uint64_t rows, columns; /* of the output; transposed ones are turned */
     uint64_t bytes, scale_bytes;
 } plan;
 
@@ -82,9 +82,9 @@ static int wanted(const clip_converter *converter, const clip_tensor *tensor, pl
         p->columns = swap;
     }
     switch (p->precision) {
-        case CLIP_F32: p->bytes = elements * 4, p->scale_bytes = 0; break;
-        case CLIP_Q8: p->bytes = elements, p->scale_bytes = p->rows * 4; break;
-        case CLIP_Q4: p->bytes = elements / 2, p->scale_bytes = elements / CLIP_Q4_GROUP * 2; break;
+    case CLIP_F32: p->bytes = elements * 4, p->scale_bytes = 0; break;
+    case CLIP_Q8: p->bytes = elements, p->scale_bytes = p->rows * 4; break;
+    case CLIP_Q4: p->bytes = elements / 2, p->scale_bytes = elements / CLIP_Q4_GROUP * 2; break;
     }
     return 1;
 }
@@ -223,7 +223,8 @@ static clip_status rows(void *context, const clip_tensor *tensor, uint64_t first
     if (strcmp(p.name.name, "logit_scale") == 0) converter->logit_scale = expf(converter->row[0]);
     if (first < p.rows) return CLIP_OK;
     status = put_scales(converter, &p);
-    if (--converter->left == 0 && status == CLIP_OK) status = append(&converter->output, converter->merges.bytes, converter->merges.length);
+    if (--converter->left == 0 && status == CLIP_OK)
+        status = append(&converter->output, converter->merges.bytes, converter->merges.length);
     return status;
 }
 

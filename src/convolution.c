@@ -18,7 +18,9 @@ size_t clip_convolution_side(const clip_convolution_shape *s) { return (s->side 
 /* Quantization parameters, padded as XNNPACK reads them, then the image. */
 #define PARAMETERS (64 * ((sizeof(struct xnn_quantization_params) * (1 + XNN_EXTRA_QUANTIZATION_PARAMS) + 63) / 64))
 
-size_t clip_convolution_scratch(const clip_convolution_shape *s) { return PARAMETERS + s->side * s->side * s->in + CLIP_CONVOLUTION_SLACK; }
+size_t clip_convolution_scratch(const clip_convolution_shape *s) {
+    return PARAMETERS + s->side * s->side * s->in + CLIP_CONVOLUTION_SLACK;
+}
 
 static clip_status status_of(enum xnn_status status) { return status == xnn_status_success ? CLIP_OK : CLIP_ERROR_MEMORY; }
 
@@ -30,15 +32,18 @@ static void *turn(const void *weight, const clip_convolution_shape *s, size_t by
     for (size_t o = 0; o < s->out; o++)
         for (size_t i = 0; i < s->in; i++)
             for (size_t a = 0; a < area; a++)
-                memcpy(turned + ((o * area + a) * s->in + i) * bytes, (const unsigned char *)weight + ((o * s->in + i) * area + a) * bytes, bytes);
+                memcpy(turned + ((o * area + a) * s->in + i) * bytes,
+                       (const unsigned char *)weight + ((o * s->in + i) * area + a) * bytes, bytes);
     return turned;
 }
 
 /* Reshapes once and for all: an image's side never changes. */
 static clip_status prepare(clip_convolution *c) {
     size_t bytes = 0, alignment, height, width, side = c->shape.side;
-    enum xnn_status status = c->quantized ? xnn_reshape_convolution2d_nhwc_qd8_f32_qc8w(c->operator, 1, side, side, &bytes, &alignment, &height, &width, NULL)
-                                          : xnn_reshape_convolution2d_nhwc_f32(c->operator, 1, side, side, &bytes, &alignment, &height, &width, NULL);
+    enum xnn_status status =
+        c->quantized
+            ? xnn_reshape_convolution2d_nhwc_qd8_f32_qc8w(c->operator, 1, side, side, &bytes, &alignment, &height, &width, NULL)
+            : xnn_reshape_convolution2d_nhwc_f32(c->operator, 1, side, side, &bytes, &alignment, &height, &width, NULL);
     if (status == xnn_status_success && bytes) {
         c->workspace = aligned_alloc(64, (bytes + 63) / 64 * 64);
         if (!c->workspace) return CLIP_ERROR_MEMORY;
@@ -46,8 +51,8 @@ static clip_status prepare(clip_convolution *c) {
     return status_of(status);
 }
 
-static clip_status create(clip_convolution **out, const clip_convolution_shape *s, const void *weight, size_t element, float *scaled,
-                          const float *bias) {
+static clip_status create(clip_convolution **out, const clip_convolution_shape *s, const void *weight, size_t element,
+                          float *scaled, const float *bias) {
     *out = NULL;
     clip_convolution *c = calloc(1, sizeof *c);
     void *turned = turn(weight, s, element);
@@ -58,14 +63,15 @@ static clip_status create(clip_convolution **out, const clip_convolution_shape *
         c->shape = *s;
         c->quantized = element == 1;
         if (c->quantized) {
-            status = status_of(xnn_create_convolution2d_nhwc_qd8_f32_qc8w(padding, padding, padding, padding, kernel, kernel, stride, stride, 1, 1, 1,
-                                                                          s->in, s->out, s->in, s->out, scaled, turned, bias, least, INFINITY, 0, NULL,
-                                                                          NULL, &c->operator));
+            status = status_of(xnn_create_convolution2d_nhwc_qd8_f32_qc8w(
+                padding, padding, padding, padding, kernel, kernel, stride, stride, 1, 1, 1, s->in, s->out, s->in, s->out, scaled,
+                turned, bias, least, INFINITY, 0, NULL, NULL, &c->operator));
         } else {
             size_t row = s->in * s->kernel * s->kernel;
             for (size_t i = 0; i < s->out * row; i++) ((float *)turned)[i] *= scaled[i / row];
-            status = status_of(xnn_create_convolution2d_nhwc_f32(padding, padding, padding, padding, kernel, kernel, stride, stride, 1, 1, 1, s->in,
-                                                                 s->out, s->in, s->out, turned, bias, least, INFINITY, 0, NULL, NULL, &c->operator));
+            status = status_of(xnn_create_convolution2d_nhwc_f32(padding, padding, padding, padding, kernel, kernel, stride, stride,
+                                                                 1, 1, 1, s->in, s->out, s->in, s->out, turned, bias, least,
+                                                                 INFINITY, 0, NULL, NULL, &c->operator));
         }
         if (status == CLIP_OK) status = prepare(c);
     }
@@ -128,7 +134,8 @@ static void quantize_image(const float *x, size_t count, struct xnn_quantization
     }
     float scale = (largest - least) / 255, inverse = isnormal(scale) && isfinite(scale) ? 1 / scale : 0;
     float zero = fminf(fmaxf(rintf(-128 - least * inverse), -128), 127);
-    for (size_t i = 0; i < 1 + XNN_EXTRA_QUANTIZATION_PARAMS; i++) parameters[i] = (struct xnn_quantization_params){(int32_t)zero, inverse > 0 ? scale : 1};
+    for (size_t i = 0; i < 1 + XNN_EXTRA_QUANTIZATION_PARAMS; i++)
+        parameters[i] = (struct xnn_quantization_params){(int32_t)zero, inverse > 0 ? scale : 1};
     for (size_t i = 0; i < count; i++) {
         float value = rintf(x[i] * inverse) + zero;
         value = value > -128 ? value : -128; /* and NaN becomes -128 */

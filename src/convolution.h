@@ -19,8 +19,8 @@ typedef struct {
     size_t in, out; /* channels */
     size_t kernel;  /* side, odd; zeros around the image so that stride 1 keeps its side */
     size_t stride;
-    size_t side;    /* of the input */
-    int relu;       /* max(y, 0) at the end */
+    size_t side; /* of the input */
+    int relu;    /* max(y, 0) at the end */
 } clip_convolution_shape;
 
 /* Side of the output. */

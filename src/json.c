@@ -67,11 +67,11 @@ clip_json_kind clip_json_kind_of(const clip_json *json, int token) {
     const jsmntok_t *t = token_at(json, token);
     if (!t) return CLIP_JSON_ABSENT;
     switch (t->type) {
-        case JSMN_OBJECT: return CLIP_JSON_OBJECT;
-        case JSMN_ARRAY: return CLIP_JSON_ARRAY;
-        case JSMN_STRING: return CLIP_JSON_STRING;
-        case JSMN_PRIMITIVE: return CLIP_JSON_PRIMITIVE;
-        default: return CLIP_JSON_ABSENT;
+    case JSMN_OBJECT: return CLIP_JSON_OBJECT;
+    case JSMN_ARRAY: return CLIP_JSON_ARRAY;
+    case JSMN_STRING: return CLIP_JSON_STRING;
+    case JSMN_PRIMITIVE: return CLIP_JSON_PRIMITIVE;
+    default: return CLIP_JSON_ABSENT;
     }
 }
 

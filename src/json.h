@@ -11,8 +11,8 @@
 #include "status.h"
 
 typedef struct {
-    const char *text;     /* not owned */
-    void *tokens;         /* jsmntok_t[count], owned */
+    const char *text; /* not owned */
+    void *tokens;     /* jsmntok_t[count], owned */
     int count;
 } clip_json;
 

@@ -7,7 +7,9 @@
 
 /* GPT-2's bytes_to_unicode: printable Latin-1 characters stand for themselves and come first; the others stand, in order, for
  * U+0100 and on. */
-static int printable(uint32_t byte) { return (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || (byte >= 174 && byte <= 255); }
+static int printable(uint32_t byte) {
+    return (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || (byte >= 174 && byte <= 255);
+}
 
 uint32_t clip_byte_symbol(uint8_t byte) {
     /* 94 printable from 33, 12 from 161, 82 from 174; then 33 controls, 127..160, 173 */
@@ -28,11 +30,11 @@ static uint32_t character_symbol(uint32_t character) {
 /* ---- strings of symbols, while reading: a part of a line is known by its base symbols ---- */
 
 typedef struct {
-    uint8_t *bytes;           /* base symbols of all entries, end to end */
+    uint8_t *bytes; /* base symbols of all entries, end to end */
     size_t used;
-    uint32_t *first;          /* (symbols + 1) where an entry's begin */
-    uint8_t *ends;            /* (symbols) whether it ends a word */
-    uint32_t *hash, mask;     /* entry + 1, or 0 */
+    uint32_t *first;      /* (symbols + 1) where an entry's begin */
+    uint8_t *ends;        /* (symbols) whether it ends a word */
+    uint32_t *hash, mask; /* entry + 1, or 0 */
 } entries;
 
 static uint32_t hash_of(const uint8_t *bytes, size_t length, int end) {
@@ -44,7 +46,8 @@ static uint32_t hash_of(const uint8_t *bytes, size_t length, int end) {
 static uint32_t find_entry(const entries *e, const uint8_t *bytes, size_t length, int end) {
     for (uint32_t at = hash_of(bytes, length, end) & e->mask; e->hash[at]; at = (at + 1) & e->mask) {
         uint32_t entry = e->hash[at] - 1;
-        if (e->ends[entry] == end && e->first[entry + 1] - e->first[entry] == length && memcmp(e->bytes + e->first[entry], bytes, length) == 0)
+        if (e->ends[entry] == end && e->first[entry + 1] - e->first[entry] == length &&
+            memcmp(e->bytes + e->first[entry], bytes, length) == 0)
             return entry;
     }
     return CLIP_NO_SYMBOL;
@@ -89,7 +92,8 @@ static void add_pair(clip_merges *merges, uint32_t left, uint32_t right, uint32_
 }
 
 uint32_t clip_merges_find(const clip_merges *merges, uint32_t left, uint32_t right) {
-    for (uint32_t at = (left * 0x9e3779b1u ^ right * 0x85ebca6bu) >> 7 & merges->mask; merges->table[at].result; at = (at + 1) & merges->mask)
+    for (uint32_t at = (left * 0x9e3779b1u ^ right * 0x85ebca6bu) >> 7 & merges->mask; merges->table[at].result;
+         at = (at + 1) & merges->mask)
         if (merges->table[at].left == left && merges->table[at].right == right) return merges->table[at].result;
     return CLIP_NO_SYMBOL;
 }
@@ -103,7 +107,8 @@ static clip_status read_line(clip_merges *merges, entries *e, uint8_t *scratch, 
     if (!left_length || !right_length || left_end) return CLIP_ERROR_MERGES;
     uint32_t left = find_entry(e, scratch, left_length, 0), right = find_entry(e, scratch + left_length, right_length, right_end);
     size_t whole = left_length + right_length;
-    if (left == CLIP_NO_SYMBOL || right == CLIP_NO_SYMBOL || find_entry(e, scratch, whole, right_end) != CLIP_NO_SYMBOL) return CLIP_ERROR_MERGES;
+    if (left == CLIP_NO_SYMBOL || right == CLIP_NO_SYMBOL || find_entry(e, scratch, whole, right_end) != CLIP_NO_SYMBOL)
+        return CLIP_ERROR_MERGES;
     add_pair(merges, left, right, merges->symbols);
     add_entry(e, merges->symbols++, scratch, whole, right_end);
     return CLIP_OK;
@@ -149,11 +154,13 @@ clip_status clip_merges_read(clip_merges *merges, const char *text, size_t lengt
     merges->table = calloc(slots, sizeof *merges->table);
     merges->mask = (uint32_t)slots - 1;
     /* Each line adds at most its own length to the entries' bytes. */
-    entries e = {malloc(length + CLIP_FIRST_MERGE), 0, malloc((symbols + 1) * sizeof(uint32_t)), malloc(symbols), calloc(slots, sizeof(uint32_t)),
-                 (uint32_t)slots - 1};
+    entries e = {malloc(length + CLIP_FIRST_MERGE),        0,
+                 malloc((symbols + 1) * sizeof(uint32_t)), malloc(symbols),
+                 calloc(slots, sizeof(uint32_t)),          (uint32_t)slots - 1};
     uint8_t *scratch = malloc(length + 1);
     clip_status status = CLIP_ERROR_MEMORY;
-    if (merges->table && e.bytes && e.first && e.ends && e.hash && scratch) status = read_lines(merges, &e, scratch, text, length, limit);
+    if (merges->table && e.bytes && e.first && e.ends && e.hash && scratch)
+        status = read_lines(merges, &e, scratch, text, length, limit);
     free(scratch);
     free(e.bytes);
     free(e.first);

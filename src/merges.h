@@ -12,7 +12,7 @@
 #include "status.h"
 
 #define CLIP_FIRST_MERGE 512
-#define CLIP_NO_SYMBOL UINT32_MAX
+#define CLIP_NO_SYMBOL   UINT32_MAX
 
 typedef struct {
     uint32_t left, right, result;

@@ -18,7 +18,7 @@ static const char *const PREFIXES[][2] = {
     {"text_projection.weight", "text_projection"},
 };
 static const char *const LAYER_PARTS[][2] = {
-    {"layer_norm1.", "ln_1."}, {"layer_norm2.", "ln_2."},       {"self_attn.", "attn."},
+    {"layer_norm1.", "ln_1."}, {"layer_norm2.", "ln_2."},   {"self_attn.", "attn."},
     {"mlp.fc1.", "mlp.c_fc."}, {"mlp.fc2.", "mlp.c_proj."},
 };
 

@@ -21,7 +21,9 @@ static void futex_wake(_Atomic uint32_t *word, uint32_t count) { __builtin_wasm_
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-static void futex_wait(_Atomic uint32_t *word, uint32_t value) { syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0); }
+static void futex_wait(_Atomic uint32_t *word, uint32_t value) {
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+}
 static void futex_wake(_Atomic uint32_t *word, uint32_t count) {
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count > INT_MAX ? INT_MAX : count, NULL, NULL, 0);
 }
@@ -32,11 +34,11 @@ static void futex_wake(_Atomic uint32_t *word, uint32_t count) {
 #define LOOKS 20000
 
 struct clip_pool {
-    _Atomic uint64_t ticket;   /* loop number << 32 | indices left */
-    _Atomic uint32_t epoch;    /* loop number; workers sleep on it */
-    _Atomic uint32_t done;     /* indices of this loop; the caller sleeps on it */
+    _Atomic uint64_t ticket; /* loop number << 32 | indices left */
+    _Atomic uint32_t epoch;  /* loop number; workers sleep on it */
+    _Atomic uint32_t done;   /* indices of this loop; the caller sleeps on it */
     _Atomic uint32_t entered, sleeping, stop;
-    uint32_t count;            /* indices of this loop */
+    uint32_t count; /* indices of this loop */
     void (*task)(void *context, size_t index);
     void *context;
 };
@@ -75,7 +77,8 @@ void clip_pool_work(clip_pool *pool, uint32_t index) {
     uint32_t seen = 0;
     while (!atomic_load(&pool->stop)) {
         uint32_t epoch = atomic_load(&pool->epoch);
-        for (int looks = 0; epoch == seen && looks < LOOKS; looks++) epoch = atomic_load_explicit(&pool->epoch, memory_order_relaxed);
+        for (int looks = 0; epoch == seen && looks < LOOKS; looks++)
+            epoch = atomic_load_explicit(&pool->epoch, memory_order_relaxed);
         if (epoch == seen) {
             atomic_fetch_add(&pool->sleeping, 1);
             futex_wait(&pool->epoch, seen);

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#define EPSILON 1e-5f /* PyTorch's BatchNorm2d */
+#define EPSILON         1e-5f /* PyTorch's BatchNorm2d */
 #define SLOTS_PER_LAYER 5
 
 /* ---- the list of layers ---- */
@@ -32,20 +32,26 @@ static const char *part_name(char *to, int stage, size_t block, const char *part
 }
 
 static void visit_layers(const clip_vision_config *config, layer_visitor each, void *context) {
-    static const char *const STEM[3][2] = {{"visual.conv1.", "visual.bn1."}, {"visual.conv2.", "visual.bn2."}, {"visual.conv3.", "visual.bn3."}};
-    static const char *const PARTS[4][2] = {{"conv1.", "bn1."}, {"conv2.", "bn2."}, {"conv3.", "bn3."}, {"downsample.0.", "downsample.1."}};
+    static const char *const STEM[3][2] = {
+        {"visual.conv1.", "visual.bn1."}, {"visual.conv2.", "visual.bn2."}, {"visual.conv3.", "visual.bn3."}};
+    static const char *const PARTS[4][2] = {
+        {"conv1.", "bn1."}, {"conv2.", "bn2."}, {"conv3.", "bn3."}, {"downsample.0.", "downsample.1."}};
     size_t half = config->stem / 2, side = config->image_size, index = 0, channels = config->stem;
-    const clip_convolution_shape stem[3] = {{3, half, 3, 2, side, 1}, {half, half, 3, 1, side / 2, 1}, {half, channels, 3, 1, side / 2, 1}};
+    const clip_convolution_shape stem[3] = {
+        {3, half, 3, 2, side, 1}, {half, half, 3, 1, side / 2, 1}, {half, channels, 3, 1, side / 2, 1}};
     for (int i = 0; i < 3; i++) each(context, index++, &stem[i], STEM[i][0], STEM[i][1]);
     side /= 4;
     for (int stage = 0; stage < CLIP_RESNET_STAGES; stage++)
         for (size_t block = 0; block < config->blocks[stage]; block++) {
             size_t planes = config->stem << stage, after = stage && block == 0 ? side / 2 : side;
-            const clip_convolution_shape shapes[4] = {{channels, planes, 1, 1, side, 1}, {planes, planes, 3, 1, side, 1},
-                                                      {planes, 4 * planes, 1, 1, after, 0}, {channels, 4 * planes, 1, 1, after, 0}};
+            const clip_convolution_shape shapes[4] = {{channels, planes, 1, 1, side, 1},
+                                                      {planes, planes, 3, 1, side, 1},
+                                                      {planes, 4 * planes, 1, 1, after, 0},
+                                                      {channels, 4 * planes, 1, 1, after, 0}};
             for (int i = 0; i < (block == 0 ? 4 : 3); i++) {
                 char name[CLIP_SLOT_NAME], norm[CLIP_SLOT_NAME];
-                each(context, index++, &shapes[i], part_name(name, stage, block, PARTS[i][0]), part_name(norm, stage, block, PARTS[i][1]));
+                each(context, index++, &shapes[i], part_name(name, stage, block, PARTS[i][0]),
+                     part_name(norm, stage, block, PARTS[i][1]));
             }
             side = after;
             channels = 4 * planes;
@@ -74,9 +80,10 @@ static void layout_layer(void *context, size_t index, const clip_convolution_sha
     if (shape->kernel == 1) clip_linear_layout(&layer->linear, c->kernels, c->weights, shape->in, shape->out, c->precision);
 }
 
-clip_status clip_resnet_layout(clip_resnet *resnet, const clip_kernels *kernels, clip_arena *arena, const clip_vision_config *config,
-                               clip_precision precision) {
-    *resnet = (clip_resnet){.config = *config, .side = config->image_size / 32, .channels = config->stem * 32, .count = layer_count(config)};
+clip_status clip_resnet_layout(clip_resnet *resnet, const clip_kernels *kernels, clip_arena *arena,
+                               const clip_vision_config *config, clip_precision precision) {
+    *resnet = (clip_resnet){
+        .config = *config, .side = config->image_size / 32, .channels = config->stem * 32, .count = layer_count(config)};
     resnet->layers = clip_arena_take(arena, resnet->count, sizeof *resnet->layers);
     /* int4 would save little in a ResNet, whose cost is in its 3x3 convolutions */
     if (precision == CLIP_Q4) precision = CLIP_Q8;
@@ -124,7 +131,8 @@ void clip_resnet_slots(clip_resnet *resnet, clip_slots *slots) {
     size_t channels = resnet->channels;
     slots_context context = {resnet, slots};
     visit_layers(&resnet->config, add_layer_slots, &context);
-    clip_slots_add_values(slots, POOL, "positional_embedding", resnet->positional_embedding, resnet->side * resnet->side + 1, channels);
+    clip_slots_add_values(slots, POOL, "positional_embedding", resnet->positional_embedding, resnet->side * resnet->side + 1,
+                          channels);
     clip_slots_add_linear(slots, POOL, "q_proj.weight", &resnet->query, 0, channels);
     clip_slots_add_values(slots, POOL, "q_proj.bias", resnet->query.bias, channels, 1);
     clip_slots_add_linear(slots, POOL, "k_proj.weight", &resnet->key, 0, channels);
@@ -165,8 +173,11 @@ clip_status clip_resnet_finish(clip_resnet *resnet, const clip_kernels *kernels)
         clip_status status = CLIP_OK;
         if (!fold(layer)) return CLIP_ERROR_VALUE;
         if (layer->shape.kernel == 1) pack_rows(layer, kernels);
-        else if (layer->weight) status = clip_convolution_create_f32(&layer->convolution, &layer->shape, layer->weight, layer->gain, layer->beta);
-        else status = clip_convolution_create_q8(&layer->convolution, &layer->shape, layer->weight_q8, layer->scale, layer->gain, layer->beta);
+        else if (layer->weight)
+            status = clip_convolution_create_f32(&layer->convolution, &layer->shape, layer->weight, layer->gain, layer->beta);
+        else
+            status = clip_convolution_create_q8(&layer->convolution, &layer->shape, layer->weight_q8, layer->scale, layer->gain,
+                                                layer->beta);
         if (status != CLIP_OK) return status;
         layer->weight = layer->scale = layer->gain = layer->beta = layer->mean = layer->variance = NULL;
         layer->weight_q8 = NULL;
@@ -187,11 +198,12 @@ typedef struct {
     const clip_kernels *kernels;
     clip_arena *arena;
     clip_precision precision;
-    size_t mark, most;             /* of the memory that layers share */
-    size_t floats, scratch;        /* of the largest image, of the largest scratch */
+    size_t mark, most;      /* of the memory that layers share */
+    size_t floats, scratch; /* of the largest image, of the largest scratch */
 } state_context;
 
-static void layout_layer_state(void *context, size_t index, const clip_convolution_shape *shape, const char *name, const char *norm) {
+static void layout_layer_state(void *context, size_t index, const clip_convolution_shape *shape, const char *name,
+                               const char *norm) {
     (void)name, (void)norm;
     state_context *c = context;
     size_t after = clip_convolution_side(shape);
@@ -207,8 +219,8 @@ static void layout_layer_state(void *context, size_t index, const clip_convoluti
     }
 }
 
-void clip_resnet_state_layout(clip_resnet_state *state, const clip_kernels *kernels, clip_arena *arena, const clip_vision_config *config,
-                              clip_precision precision) {
+void clip_resnet_state_layout(clip_resnet_state *state, const clip_kernels *kernels, clip_arena *arena,
+                              const clip_vision_config *config, clip_precision precision) {
     size_t side = config->image_size / 32, channels = config->stem * 32, tokens = side * side + 1;
     if (precision == CLIP_Q4) precision = CLIP_Q8;
     state->rows = clip_arena_take(arena, layer_count(config), sizeof *state->rows);

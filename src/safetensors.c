@@ -7,12 +7,12 @@
 
 size_t clip_dtype_bytes(clip_dtype dtype) {
     switch (dtype) {
-        case CLIP_DTYPE_F32: return 4;
-        case CLIP_DTYPE_F16:
-        case CLIP_DTYPE_BF16: return 2;
-        case CLIP_DTYPE_I8:
-        case CLIP_DTYPE_U8: return 1;
-        case CLIP_DTYPE_OTHER: break;
+    case CLIP_DTYPE_F32: return 4;
+    case CLIP_DTYPE_F16:
+    case CLIP_DTYPE_BF16: return 2;
+    case CLIP_DTYPE_I8:
+    case CLIP_DTYPE_U8: return 1;
+    case CLIP_DTYPE_OTHER: break;
     }
     return 0;
 }
@@ -27,7 +27,8 @@ static clip_dtype read_dtype(const clip_json *json, int token) {
     static const struct {
         const char *word;
         clip_dtype dtype;
-    } known[] = {{"F32", CLIP_DTYPE_F32}, {"F16", CLIP_DTYPE_F16}, {"BF16", CLIP_DTYPE_BF16}, {"I8", CLIP_DTYPE_I8}, {"U8", CLIP_DTYPE_U8}};
+    } known[] = {
+        {"F32", CLIP_DTYPE_F32}, {"F16", CLIP_DTYPE_F16}, {"BF16", CLIP_DTYPE_BF16}, {"I8", CLIP_DTYPE_I8}, {"U8", CLIP_DTYPE_U8}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (clip_json_is(json, token, known[i].word)) return known[i].dtype;
     return CLIP_DTYPE_OTHER;
@@ -110,7 +111,8 @@ static clip_status read_header(clip_safetensors *s, const clip_json *json, size_
 
 clip_status clip_safetensors_parse(clip_safetensors *out, const char *header, size_t length, uint64_t file_bytes) {
     *out = (clip_safetensors){NULL, 0};
-    if (length > CLIP_MAX_HEADER || file_bytes < 8 || length > file_bytes - 8 || file_bytes > (uint64_t)1 << 53) return CLIP_ERROR_FORMAT;
+    if (length > CLIP_MAX_HEADER || file_bytes < 8 || length > file_bytes - 8 || file_bytes > (uint64_t)1 << 53)
+        return CLIP_ERROR_FORMAT;
     clip_json json;
     clip_status status = clip_json_parse(&json, header, length);
     if (status != CLIP_OK) return status;

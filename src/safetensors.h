@@ -17,9 +17,9 @@
 
 #include "status.h"
 
-#define CLIP_MAX_HEADER 100000000u /* bytes; the reference's own limit */
+#define CLIP_MAX_HEADER     100000000u /* bytes; the reference's own limit */
 #define CLIP_MAX_DIMENSIONS 8
-#define CLIP_TENSOR_NAME 200 /* bytes of a name that are kept; CLIP's longest has 71 */
+#define CLIP_TENSOR_NAME    200 /* bytes of a name that are kept; CLIP's longest has 71 */
 
 typedef enum { CLIP_DTYPE_OTHER, CLIP_DTYPE_F32, CLIP_DTYPE_F16, CLIP_DTYPE_BF16, CLIP_DTYPE_I8, CLIP_DTYPE_U8 } clip_dtype;
 

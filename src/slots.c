@@ -25,14 +25,16 @@ void clip_slots_add_values(clip_slots *slots, const char *prefix, const char *na
     if (slot) slot->values = values;
 }
 
-void clip_slots_add_linear(clip_slots *slots, const char *prefix, const char *name, clip_linear *linear, size_t first_row, size_t rows) {
+void clip_slots_add_linear(clip_slots *slots, const char *prefix, const char *name, clip_linear *linear, size_t first_row,
+                           size_t rows) {
     clip_slot *slot = add(slots, prefix, name, CLIP_SLOT_LINEAR, rows, linear->in);
     if (!slot) return;
     slot->linear = linear;
     slot->first_row = first_row;
 }
 
-void clip_slots_add_int8(clip_slots *slots, const char *prefix, const char *name, int8_t *int8, float *scale, size_t rows, size_t columns) {
+void clip_slots_add_int8(clip_slots *slots, const char *prefix, const char *name, int8_t *int8, float *scale, size_t rows,
+                         size_t columns) {
     clip_slot *slot = add(slots, prefix, name, CLIP_SLOT_INT8, rows, columns);
     if (!slot) return;
     slot->int8 = int8;
@@ -162,7 +164,8 @@ static clip_status set_scales(clip_slot *slot, const clip_slots *slots, const cl
 
 static clip_status set_quantized(clip_slot *slot, const clip_slots *slots, size_t first, size_t rows, const uint8_t *data) {
     if (slot->kind == CLIP_SLOT_INT8) memcpy(slot->int8 + first * slot->columns, data, rows * slot->columns);
-    else if (slot->linear->precision == CLIP_Q4) clip_linear_set_rows_q4(slot->linear, slots->kernels, slot->first_row + first, rows, data);
+    else if (slot->linear->precision == CLIP_Q4)
+        clip_linear_set_rows_q4(slot->linear, slots->kernels, slot->first_row + first, rows, data);
     else clip_linear_set_rows_q8(slot->linear, slots->kernels, slot->first_row + first, rows, (const int8_t *)data);
     slot->arrived += rows;
     slot->needs_scales = 1;

@@ -44,8 +44,10 @@ void clip_slots_layout(clip_slots *slots, const clip_kernels *kernels, clip_aren
 
 /* Adders; `prefix` + `name` (+ "") is the tensor's name. */
 void clip_slots_add_values(clip_slots *slots, const char *prefix, const char *name, float *values, size_t rows, size_t columns);
-void clip_slots_add_linear(clip_slots *slots, const char *prefix, const char *name, clip_linear *linear, size_t first_row, size_t rows);
-void clip_slots_add_int8(clip_slots *slots, const char *prefix, const char *name, int8_t *int8, float *scale, size_t rows, size_t columns);
+void clip_slots_add_linear(clip_slots *slots, const char *prefix, const char *name, clip_linear *linear, size_t first_row,
+                           size_t rows);
+void clip_slots_add_int8(clip_slots *slots, const char *prefix, const char *name, int8_t *int8, float *scale, size_t rows,
+                         size_t columns);
 /* The next three slots added must be its parts, all of one size: (rows / 3, columns). */
 void clip_slots_add_split(clip_slots *slots, const char *prefix, const char *name, size_t rows, size_t columns);
 

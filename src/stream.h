@@ -30,7 +30,7 @@ typedef struct {
     uint64_t header_bytes;         /* 0 until the first eight bytes are there */
     uint8_t *held;                 /* header, then the unit that is still incomplete; owned */
     size_t held_bytes, held_capacity;
-    const clip_tensor *failed;     /* tensor of the last error, or NULL */
+    const clip_tensor *failed; /* tensor of the last error, or NULL */
 } clip_stream;
 
 /* A stream over a file of `file_bytes` bytes. Free with clip_stream_close. */

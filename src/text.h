@@ -21,10 +21,10 @@ typedef struct {
 } clip_text;
 
 typedef struct {
-    size_t rows;             /* of a batch, at most */
-    float *x;                /* (rows, width) */
-    float *pooled;           /* (rows, width) */
-    size_t *ends;            /* (rows) row of each text's end token */
+    size_t rows;              /* of a batch, at most */
+    float *x;                 /* (rows, width) */
+    float *pooled;            /* (rows, width) */
+    size_t *ends;             /* (rows) row of each text's end token */
     clip_sequence *sequences; /* (rows) */
     clip_activations pooled_rows;
     clip_transformer_state transformer;

@@ -26,7 +26,8 @@ clip_status clip_tokenizer_create(clip_tokenizer **out, const char *merges, size
     if (vocabulary && vocabulary < CLIP_FIRST_MERGE + 2) return CLIP_ERROR_MERGES;
     clip_tokenizer *tokenizer = malloc(sizeof *tokenizer);
     if (!tokenizer) return CLIP_ERROR_MEMORY;
-    clip_status status = clip_merges_read(&tokenizer->merges, merges, length, vocabulary ? vocabulary - CLIP_FIRST_MERGE - 2 : UINT32_MAX);
+    clip_status status =
+        clip_merges_read(&tokenizer->merges, merges, length, vocabulary ? vocabulary - CLIP_FIRST_MERGE - 2 : UINT32_MAX);
     if (status != CLIP_OK) {
         free(tokenizer);
         return status;
@@ -51,8 +52,8 @@ typedef struct {
 } link;
 
 typedef struct {
-    uint32_t result; /* rank + 512: the smaller merges first */
-    int32_t left;    /* position of the pair's left symbol; ties go to the first */
+    uint32_t result;                    /* rank + 512: the smaller merges first */
+    int32_t left;                       /* position of the pair's left symbol; ties go to the first */
     uint32_t left_symbol, right_symbol; /* what the pair was, to see whether it still is */
 } candidate;
 
@@ -73,7 +74,9 @@ static void put(encoder *e, uint32_t id) {
 
 /* ---- byte-pair encoding of one word: the pair of lowest rank merges first, the leftmost of equals ---- */
 
-static int before(const candidate *a, const candidate *b) { return a->result != b->result ? a->result < b->result : a->left < b->left; }
+static int before(const candidate *a, const candidate *b) {
+    return a->result != b->result ? a->result < b->result : a->left < b->left;
+}
 
 static void heap_push(encoder *e, candidate c) {
     size_t at = e->heap_size++;
@@ -110,7 +113,8 @@ static void encode_word(encoder *e, const char *word, size_t length) {
     while (e->heap_size) {
         candidate c = heap_pop(e);
         link *left = &links[c.left];
-        if (left->symbol != c.left_symbol || left->next < 0 || links[left->next].symbol != c.right_symbol) continue; /* since changed */
+        if (left->symbol != c.left_symbol || left->next < 0 || links[left->next].symbol != c.right_symbol)
+            continue; /* since changed */
         link *right = &links[left->next];
         left->symbol = c.result;
         right->symbol = CLIP_NO_SYMBOL;

@@ -56,20 +56,21 @@ static clip_status layout(clip_tower *tower, clip_arena *weights, clip_arena *wo
     clip_precision precision = tower->precision;
     clip_status status = CLIP_OK;
     switch (architecture_of(tower)) {
-        case VIT:
-            status = clip_vit_layout(&tower->model.vit, kernels, weights, vision, precision);
-            clip_vit_state_layout(&tower->state.vit, kernels, workspace, vision, precision);
-            break;
-        case RESNET:
-            status = clip_resnet_layout(&tower->model.resnet, kernels, weights, vision, precision);
-            clip_resnet_state_layout(&tower->state.resnet, kernels, workspace, vision, precision);
-            break;
-        case TEXT:
-            status = clip_text_layout(&tower->model.text, kernels, weights, text, precision);
-            clip_text_state_layout(&tower->state.text, kernels, workspace, text, precision);
-            break;
+    case VIT:
+        status = clip_vit_layout(&tower->model.vit, kernels, weights, vision, precision);
+        clip_vit_state_layout(&tower->state.vit, kernels, workspace, vision, precision);
+        break;
+    case RESNET:
+        status = clip_resnet_layout(&tower->model.resnet, kernels, weights, vision, precision);
+        clip_resnet_state_layout(&tower->state.resnet, kernels, workspace, vision, precision);
+        break;
+    case TEXT:
+        status = clip_text_layout(&tower->model.text, kernels, weights, text, precision);
+        clip_text_state_layout(&tower->state.text, kernels, workspace, text, precision);
+        break;
     }
-    if (tower->kind == CLIP_VISION) tower->planes = clip_arena_take(workspace, 3 * vision->image_size * vision->image_size, sizeof(float));
+    if (tower->kind == CLIP_VISION)
+        tower->planes = clip_arena_take(workspace, 3 * vision->image_size * vision->image_size, sizeof(float));
     if (status != CLIP_OK) return status;
     return clip_arena_ok(weights) && clip_arena_ok(workspace) ? CLIP_OK : CLIP_ERROR_MEMORY;
 }
@@ -147,7 +148,9 @@ static void name_detail(clip_tower *tower, const char *name) {
     tower->detail[sizeof tower->detail - 1] = 0;
 }
 
-static int belongs(const clip_tower *tower, const clip_tensor_name *name) { return tower->kind == CLIP_VISION ? name->vision : name->text; }
+static int belongs(const clip_tower *tower, const clip_tensor_name *name) {
+    return tower->kind == CLIP_VISION ? name->vision : name->text;
+}
 
 static clip_status choose(void *context, const clip_tensor *tensor, uint64_t *rows) {
     clip_tower *tower = context;
@@ -249,7 +252,8 @@ void clip_tower_drop_merges(clip_tower *tower) {
 static clip_status encode_planes(clip_tower *tower, const float *planes, float *embedding) {
     const clip_kernels *kernels = &tower->engine->kernels;
     clip_pool *pool = tower->engine->pool;
-    if (architecture_of(tower) == RESNET) return clip_resnet_forward(&tower->model.resnet, kernels, pool, &tower->state.resnet, planes, embedding);
+    if (architecture_of(tower) == RESNET)
+        return clip_resnet_forward(&tower->model.resnet, kernels, pool, &tower->state.resnet, planes, embedding);
     clip_vit_forward(&tower->model.vit, kernels, pool, &tower->state.vit, planes, embedding);
     return CLIP_OK;
 }
@@ -259,8 +263,8 @@ clip_status clip_vision_encode(clip_tower *tower, const uint8_t *rgb, size_t cou
     const clip_vision_config *vision = &tower->config.vision;
     clip_status status = CLIP_OK;
     for (size_t i = 0; i < count && status == CLIP_OK; i++) {
-        clip_pixels_normalise(rgb + i * 3 * vision->image_size * vision->image_size, vision->image_size, vision->mean, vision->deviation,
-                              tower->planes);
+        clip_pixels_normalise(rgb + i * 3 * vision->image_size * vision->image_size, vision->image_size, vision->mean,
+                              vision->deviation, tower->planes);
         status = encode_planes(tower, tower->planes, embeddings + i * vision->embedding);
     }
     return status;
@@ -277,6 +281,6 @@ clip_status clip_vision_encode_pixels(clip_tower *tower, const float *pixels, si
 
 clip_status clip_text_encode(clip_tower *tower, const uint32_t *ids, const uint32_t *lengths, size_t count, float *embeddings) {
     if (tower->kind != CLIP_TEXT || !tower->ready) return CLIP_ERROR_ARGUMENT;
-    return clip_text_forward(&tower->model.text, &tower->engine->kernels, tower->engine->pool, &tower->state.text, ids, lengths, count,
-                             embeddings);
+    return clip_text_forward(&tower->model.text, &tower->engine->kernels, tower->engine->pool, &tower->state.text, ids, lengths,
+                             count, embeddings);
 }

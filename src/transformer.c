@@ -91,8 +91,8 @@ void clip_transformer_forward(const clip_transformer *transformer, const clip_ke
             clip_activations_set_layer_norm(&state->normed, kernels, pool, x, rows, b->ln1_gain, b->ln1_bias, config->epsilon);
         }
         clip_linear_forward(&b->query, kernels, pool, &state->normed, CLIP_STORE, state->query, width);
-        clip_attention(kernels, pool, state->query, state->key_value, width, config->heads, sequences, count, last ? read : NULL, reads,
-                       state->attended, state->attention);
+        clip_attention(kernels, pool, state->query, state->key_value, width, config->heads, sequences, count, last ? read : NULL,
+                       reads, state->attended, state->attention);
         clip_activations_set(&state->normed, kernels, pool, state->attended, rows);
         clip_linear_forward(&b->out, kernels, pool, &state->normed, CLIP_ADD, x, width);
 

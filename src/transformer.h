@@ -35,13 +35,13 @@ typedef struct {
 /* Scratch of a forward pass over at most `rows` rows. */
 typedef struct {
     size_t rows;
-    float *query;                /* (rows, width) */
-    float *key_value;            /* (rows, 2 width) */
-    float *attended;             /* (rows, width) */
-    float *hidden;               /* (rows, mlp) */
-    float *attention;            /* scratch, see attention.h */
-    clip_activations normed;     /* (rows, width) */
-    clip_activations wide;       /* (rows, mlp) */
+    float *query;            /* (rows, width) */
+    float *key_value;        /* (rows, 2 width) */
+    float *attended;         /* (rows, width) */
+    float *hidden;           /* (rows, mlp) */
+    float *attention;        /* scratch, see attention.h */
+    clip_activations normed; /* (rows, width) */
+    clip_activations wide;   /* (rows, mlp) */
 } clip_transformer_state;
 
 /* Weights from `arena` (measuring or not; while measuring, blocks is a scratch the caller provides). */

@@ -7,18 +7,18 @@
 clip_character clip_character_class(uint32_t character) {
     if ((character >= 9 && character <= 13) || character == 0x85) return CLIP_CHARACTER_SPACE; /* controls by category */
     switch (utf8proc_category((utf8proc_int32_t)character)) {
-        case UTF8PROC_CATEGORY_LU:
-        case UTF8PROC_CATEGORY_LL:
-        case UTF8PROC_CATEGORY_LT:
-        case UTF8PROC_CATEGORY_LM:
-        case UTF8PROC_CATEGORY_LO: return CLIP_CHARACTER_LETTER;
-        case UTF8PROC_CATEGORY_ND:
-        case UTF8PROC_CATEGORY_NL:
-        case UTF8PROC_CATEGORY_NO: return CLIP_CHARACTER_NUMBER;
-        case UTF8PROC_CATEGORY_ZS:
-        case UTF8PROC_CATEGORY_ZL:
-        case UTF8PROC_CATEGORY_ZP: return CLIP_CHARACTER_SPACE;
-        default: return CLIP_CHARACTER_OTHER;
+    case UTF8PROC_CATEGORY_LU:
+    case UTF8PROC_CATEGORY_LL:
+    case UTF8PROC_CATEGORY_LT:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO: return CLIP_CHARACTER_LETTER;
+    case UTF8PROC_CATEGORY_ND:
+    case UTF8PROC_CATEGORY_NL:
+    case UTF8PROC_CATEGORY_NO: return CLIP_CHARACTER_NUMBER;
+    case UTF8PROC_CATEGORY_ZS:
+    case UTF8PROC_CATEGORY_ZL:
+    case UTF8PROC_CATEGORY_ZP: return CLIP_CHARACTER_SPACE;
+    default: return CLIP_CHARACTER_OTHER;
     }
 }
 
@@ -42,7 +42,8 @@ size_t clip_utf8_encode(uint32_t character, char *to) {
 
 clip_status clip_utf8_compose(const char *text, size_t length, char **to, size_t *to_length) {
     utf8proc_uint8_t *composed = NULL;
-    utf8proc_ssize_t size = utf8proc_map((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)length, &composed, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+    utf8proc_ssize_t size =
+        utf8proc_map((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)length, &composed, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
     if (size < 0) return CLIP_ERROR_MEMORY;
     *to = (char *)composed;
     *to_length = (size_t)size;

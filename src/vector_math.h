@@ -11,7 +11,8 @@ static inline v128_t clip_exp(v128_t x) {
     v128_t r = wasm_f32x4_sub(x, wasm_f32x4_mul(n, wasm_f32x4_splat(0.693359375f)));
     r = wasm_f32x4_sub(r, wasm_f32x4_mul(n, wasm_f32x4_splat(-2.12194440e-4f)));
     v128_t p = wasm_f32x4_splat(1.9875691500e-4f);
-    const float coefficients[] = {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f, 1.0f, 1.0f};
+    const float coefficients[] = {
+        1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f, 1.0f, 1.0f};
     for (int i = 0; i < 7; i++) p = wasm_f32x4_add(wasm_f32x4_mul(p, r), wasm_f32x4_splat(coefficients[i]));
     v128_t exponent = wasm_i32x4_shl(wasm_i32x4_add(wasm_i32x4_trunc_sat_f32x4(n), wasm_i32x4_splat(127)), 23);
     return wasm_f32x4_mul(p, exponent);
@@ -26,7 +27,8 @@ static inline v128_t clip_quick_gelu(v128_t z) {
 /* z Phi(z), with erf from Abramowitz and Stegun 7.1.26 (error at most 1.5e-7). */
 static inline v128_t clip_gelu(v128_t z) {
     v128_t x = wasm_f32x4_mul(wasm_f32x4_abs(z), wasm_f32x4_splat(0.70710678118654752f));
-    v128_t t = wasm_f32x4_div(wasm_f32x4_splat(1.0f), wasm_f32x4_add(wasm_f32x4_mul(x, wasm_f32x4_splat(0.3275911f)), wasm_f32x4_splat(1.0f)));
+    v128_t t = wasm_f32x4_div(wasm_f32x4_splat(1.0f),
+                              wasm_f32x4_add(wasm_f32x4_mul(x, wasm_f32x4_splat(0.3275911f)), wasm_f32x4_splat(1.0f)));
     v128_t p = wasm_f32x4_splat(1.061405429f);
     const float coefficients[] = {-1.453152027f, 1.421413741f, -0.284496736f, 0.254829592f};
     for (int i = 0; i < 4; i++) p = wasm_f32x4_add(wasm_f32x4_mul(p, t), wasm_f32x4_splat(coefficients[i]));

@@ -67,7 +67,8 @@ void clip_vit_forward(const clip_vit *vit, const clip_kernels *kernels, clip_poo
     memcpy(state->x, vit->positional_embedding, vit->tokens * width * sizeof(float));
     for (size_t i = 0; i < width; i++) state->x[i] += vit->class_embedding[i];
     clip_linear_forward(&vit->patch_embedding, kernels, pool, &state->patch_rows, CLIP_ADD, state->x + width, width);
-    clip_layer_norm(kernels, pool, state->x, vit->tokens, width, vit->pre_gain, vit->pre_bias, vit->config.transformer.epsilon, state->x);
+    clip_layer_norm(kernels, pool, state->x, vit->tokens, width, vit->pre_gain, vit->pre_bias, vit->config.transformer.epsilon,
+                    state->x);
 
     const clip_sequence all = {.first = 0, .count = vit->tokens};
     const size_t class_token = 0;

@@ -6,22 +6,22 @@
 
 typedef struct {
     clip_vision_config config;
-    size_t side, tokens;               /* patches a side; side^2 + 1 */
-    clip_linear patch_embedding;       /* (width, 3 patch patch), no bias */
-    float *class_embedding;            /* (width) */
-    float *positional_embedding;       /* (tokens, width) */
-    float *pre_gain, *pre_bias;        /* (width) */
+    size_t side, tokens;         /* patches a side; side^2 + 1 */
+    clip_linear patch_embedding; /* (width, 3 patch patch), no bias */
+    float *class_embedding;      /* (width) */
+    float *positional_embedding; /* (tokens, width) */
+    float *pre_gain, *pre_bias;  /* (width) */
     clip_transformer transformer;
-    float *post_gain, *post_bias;      /* (width) */
-    clip_linear projection;            /* (embedding, width), no bias */
+    float *post_gain, *post_bias; /* (width) */
+    clip_linear projection;       /* (embedding, width), no bias */
 } clip_vit;
 
 typedef struct {
-    float *patches;               /* (side^2, 3 patch patch) */
-    clip_activations patch_rows;  /* the same */
-    float *x;                     /* (tokens, width), the residual stream */
-    float *pooled;                /* (1, width) */
-    clip_activations pooled_row;  /* (1, width) */
+    float *patches;              /* (side^2, 3 patch patch) */
+    clip_activations patch_rows; /* the same */
+    float *x;                    /* (tokens, width), the residual stream */
+    float *pooled;               /* (1, width) */
+    clip_activations pooled_row; /* (1, width) */
     clip_transformer_state transformer;
 } clip_vit_state;
 

@@ -12,7 +12,9 @@
 /* ---- memory ---- */
 
 /* 64-byte aligned; 0 if there is no room. */
-EXPORT(malloc) void *clip_wasm_malloc(size_t bytes) { return bytes > SIZE_MAX - 64 ? NULL : aligned_alloc(64, (bytes + 63) / 64 * 64); }
+EXPORT(malloc) void *clip_wasm_malloc(size_t bytes) {
+    return bytes > SIZE_MAX - 64 ? NULL : aligned_alloc(64, (bytes + 63) / 64 * 64);
+}
 EXPORT(free) void clip_wasm_free(void *pointer) { free(pointer); }
 
 /* ---- engine ---- */
@@ -62,7 +64,8 @@ int32_t clip_wasm_tokenizer_encode(const clip_tokenizer *tokenizer, const char *
 /* ---- towers: kind 0 vision, 1 text; precision 0 f32, 1 q8, 2 q4; `out` receives the handle ---- */
 
 EXPORT(tower_create)
-int32_t clip_wasm_tower_create(clip_tower **out, clip_engine *engine, uint32_t kind, const char *config, size_t length, uint32_t precision) {
+int32_t clip_wasm_tower_create(clip_tower **out, clip_engine *engine, uint32_t kind, const char *config, size_t length,
+                               uint32_t precision) {
     return clip_tower_create(out, engine, (clip_tower_kind)kind, config, length, (clip_precision)precision);
 }
 EXPORT(tower_destroy) void clip_wasm_tower_destroy(clip_tower *tower) { clip_tower_destroy(tower); }
@@ -107,7 +110,9 @@ EXPORT(tower_push) int32_t clip_wasm_tower_push(clip_tower *tower, const uint8_t
 }
 EXPORT(tower_finish) int32_t clip_wasm_tower_finish(clip_tower *tower) { return clip_tower_finish(tower); }
 EXPORT(tower_detail) const char *clip_wasm_tower_detail(const clip_tower *tower) { return clip_tower_detail(tower); }
-EXPORT(tower_merges) const char *clip_wasm_tower_merges(const clip_tower *tower, size_t *length) { return clip_tower_merges(tower, length); }
+EXPORT(tower_merges) const char *clip_wasm_tower_merges(const clip_tower *tower, size_t *length) {
+    return clip_tower_merges(tower, length);
+}
 EXPORT(tower_drop_merges) void clip_wasm_tower_drop_merges(clip_tower *tower) { clip_tower_drop_merges(tower); }
 
 EXPORT(vision_encode) int32_t clip_wasm_vision_encode(clip_tower *tower, const uint8_t *rgb, size_t count, float *embeddings) {

@@ -9,8 +9,12 @@
 #include "../../src/config.h"
 #include "files.h"
 
-#define HF_VISION "\"vision_config\":{\"hidden_size\":64,\"num_hidden_layers\":3,\"num_attention_heads\":4,\"intermediate_size\":256,\"image_size\":48,\"patch_size\":8,\"hidden_act\":\"gelu\"}"
-#define HF_TEXT "\"text_config\":{\"hidden_size\":32,\"num_hidden_layers\":2,\"num_attention_heads\":4,\"intermediate_size\":128,\"eos_token_id\":2}"
+#define HF_VISION                                                                                                                \
+    "\"vision_config\":{\"hidden_size\":64,\"num_hidden_layers\":3,\"num_attention_heads\":4,\"intermediate_size\":256,\"image_" \
+    "size\":48,\"patch_size\":8,\"hidden_act\":\"gelu\"}"
+#define HF_TEXT                                                                                                                    \
+    "\"text_config\":{\"hidden_size\":32,\"num_hidden_layers\":2,\"num_attention_heads\":4,\"intermediate_size\":128,\"eos_token_" \
+    "id\":2}"
 #define OC_TEXT "\"text_cfg\":{\"context_length\":32,\"vocab_size\":4053,\"width\":128,\"heads\":2,\"layers\":3}"
 
 static clip_status parse(clip_config *config, const char *json) {
@@ -40,14 +44,16 @@ static void reads_hugging_face(void **state) {
 static void reads_open_clip(void **state) {
     (void)state;
     clip_config c;
-    const char *resnet = "{\"embed_dim\":128,\"vision_cfg\":{\"image_size\":64,\"layers\":[1,2,2,1],\"width\":32,\"patch_size\":null}," OC_TEXT "}";
+    const char *resnet =
+        "{\"embed_dim\":128,\"vision_cfg\":{\"image_size\":64,\"layers\":[1,2,2,1],\"width\":32,\"patch_size\":null}," OC_TEXT "}";
     assert_int_equal(parse(&c, resnet), CLIP_OK);
     assert_true(c.vision.resnet);
     assert_int_equal(c.vision.blocks[1], 2);
     assert_int_equal(c.vision.heads, 16);
     assert_int_equal(c.text.end, CLIP_END_IS_LARGEST);
     assert_int_equal(c.text.transformer.mlp, 512);
-    const char *wrapped = "{\"model_cfg\":{\"embed_dim\":512,\"quick_gelu\":true,\"vision_cfg\":{\"image_size\":224,\"layers\":12,\"width\":768,\"patch_size\":32},"
+    const char *wrapped = "{\"model_cfg\":{\"embed_dim\":512,\"quick_gelu\":true,\"vision_cfg\":{\"image_size\":224,\"layers\":12,"
+                          "\"width\":768,\"patch_size\":32},"
                           "\"text_cfg\":{}},\"preprocess_cfg\":{\"mean\":[0.5,0.5,0.5],\"std\":[0.5,0.5,0.25]}}";
     assert_int_equal(parse(&c, wrapped), CLIP_OK);
     assert_false(c.vision.resnet);
@@ -60,7 +66,9 @@ static void reads_open_clip(void **state) {
 static void reads_our_own(void **state) {
     (void)state;
     clip_config c;
-    assert_int_equal(parse(&c, "{\"format\":\"clip-wasm\",\"config\":{\"projection_dim\":40," HF_VISION "," HF_TEXT "},\"preprocess\":{\"std\":[1,1,1]}}"), CLIP_OK);
+    assert_int_equal(parse(&c, "{\"format\":\"clip-wasm\",\"config\":{\"projection_dim\":40," HF_VISION "," HF_TEXT
+                               "},\"preprocess\":{\"std\":[1,1,1]}}"),
+                     CLIP_OK);
     assert_int_equal(c.vision.image_size, 48);
     assert_float_equal(c.vision.deviation[1], 1, 0);
 }
@@ -68,17 +76,32 @@ static void reads_our_own(void **state) {
 static void rejects_nonsense(void **state) {
     (void)state;
     const char *const bad[] = {
-        "", "null", "[]", "{}", "{\"vision_config\":{}}", "{\"vision_config\":1,\"text_config\":2}", "<!doctype html>",
-        "{" HF_VISION "}", "{" HF_TEXT "}",
+        "",
+        "null",
+        "[]",
+        "{}",
+        "{\"vision_config\":{}}",
+        "{\"vision_config\":1,\"text_config\":2}",
+        "<!doctype html>",
+        "{" HF_VISION "}",
+        "{" HF_TEXT "}",
         /* each a whole configuration with one absurdity */
-        "{\"projection_dim\":0," HF_VISION "," HF_TEXT "}", "{\"projection_dim\":99999999," HF_VISION "," HF_TEXT "}",
-        "{\"projection_dim\":-5," HF_VISION "," HF_TEXT "}", "{\"projection_dim\":\"40\"," HF_VISION "," HF_TEXT "}",
-        "{\"projection_dim\":40," HF_TEXT ",\"vision_config\":{\"hidden_size\":64,\"num_hidden_layers\":3,\"num_attention_heads\":5,\"intermediate_size\":256}}",
-        "{\"projection_dim\":40," HF_TEXT ",\"vision_config\":{\"hidden_size\":64,\"num_hidden_layers\":3,\"num_attention_heads\":4,\"intermediate_size\":256,\"hidden_act\":\"swish\"}}",
-        "{\"projection_dim\":40," HF_TEXT ",\"vision_config\":{\"hidden_size\":64,\"num_hidden_layers\":3,\"num_attention_heads\":4,\"intermediate_size\":256,\"patch_size\":300}}",
-        "{\"projection_dim\":40," HF_TEXT ",\"vision_config\":{\"hidden_size\":64,\"num_hidden_layers\":3,\"num_attention_heads\":4,\"intermediate_size\":256,\"image_size\":1024,\"patch_size\":1}}",
-        "{\"projection_dim\":40," HF_TEXT ",\"vision_config\":{\"hidden_size\":64,\"num_hidden_layers\":1000000,\"num_attention_heads\":4,\"intermediate_size\":256}}",
-        "{\"projection_dim\":40," HF_TEXT ",\"vision_config\":{\"hidden_size\":64,\"num_hidden_layers\":3,\"num_attention_heads\":4,\"intermediate_size\":256,\"layer_norm_eps\":-1}}",
+        "{\"projection_dim\":0," HF_VISION "," HF_TEXT "}",
+        "{\"projection_dim\":99999999," HF_VISION "," HF_TEXT "}",
+        "{\"projection_dim\":-5," HF_VISION "," HF_TEXT "}",
+        "{\"projection_dim\":\"40\"," HF_VISION "," HF_TEXT "}",
+        "{\"projection_dim\":40," HF_TEXT
+        ",\"vision_config\":{\"hidden_size\":64,\"num_hidden_layers\":3,\"num_attention_heads\":5,\"intermediate_size\":256}}",
+        "{\"projection_dim\":40," HF_TEXT ",\"vision_config\":{\"hidden_size\":64,\"num_hidden_layers\":3,\"num_attention_heads\":"
+                                          "4,\"intermediate_size\":256,\"hidden_act\":\"swish\"}}",
+        "{\"projection_dim\":40," HF_TEXT ",\"vision_config\":{\"hidden_size\":64,\"num_hidden_layers\":3,\"num_attention_heads\":"
+                                          "4,\"intermediate_size\":256,\"patch_size\":300}}",
+        "{\"projection_dim\":40," HF_TEXT ",\"vision_config\":{\"hidden_size\":64,\"num_hidden_layers\":3,\"num_attention_heads\":"
+                                          "4,\"intermediate_size\":256,\"image_size\":1024,\"patch_size\":1}}",
+        "{\"projection_dim\":40," HF_TEXT ",\"vision_config\":{\"hidden_size\":64,\"num_hidden_layers\":1000000,\"num_attention_"
+                                          "heads\":4,\"intermediate_size\":256}}",
+        "{\"projection_dim\":40," HF_TEXT ",\"vision_config\":{\"hidden_size\":64,\"num_hidden_layers\":3,\"num_attention_heads\":"
+                                          "4,\"intermediate_size\":256,\"layer_norm_eps\":-1}}",
         "{\"embed_dim\":128,\"vision_cfg\":{\"image_size\":64,\"layers\":[1,2,2],\"width\":32}," OC_TEXT "}",
         "{\"embed_dim\":128,\"vision_cfg\":{\"image_size\":64,\"layers\":[1,0,2,1],\"width\":32}," OC_TEXT "}",
         "{\"embed_dim\":128,\"vision_cfg\":{\"image_size\":65,\"layers\":[1,2,2,1],\"width\":32}," OC_TEXT "}",

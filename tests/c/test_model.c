@@ -63,11 +63,15 @@ typedef struct {
     const char *folder, *config;
 } model;
 
-static const model MODELS[] = {{"tiny-vit", "config.json"}, {"tiny-vit-gelu-fp16", "config.json"}, {"tiny-rn", "open_clip_config.json"},
+static const model MODELS[] = {{"tiny-vit", "config.json"},
+                               {"tiny-vit-gelu-fp16", "config.json"},
+                               {"tiny-rn", "open_clip_config.json"},
                                {"clip-nano", "open_clip_config.json"}};
 #define MODEL_COUNT (sizeof MODELS / sizeof *MODELS)
 
-static void path_of(char *to, size_t size, const model *m, const char *file) { snprintf(to, size, "data/models/%s/%s", m->folder, file); }
+static void path_of(char *to, size_t size, const model *m, const char *file) {
+    snprintf(to, size, "data/models/%s/%s", m->folder, file);
+}
 
 static unsigned char *read_of(const model *m, const char *file, size_t *length) {
     char path[256];
@@ -163,9 +167,11 @@ static void verify(clip_precision precision, double error_limit, double cosine_l
             size_t rows, width;
             float *reference = floats_of(&expected, kind == CLIP_VISION ? "image_embeds" : "text_embeds", &rows, &width);
             clip_tower *tower = load(engine, &MODELS[i], (clip_tower_kind)kind, precision, kind == CLIP_VISION ? 99991 : 4 << 20);
-            float *out = kind == CLIP_VISION ? encode_images(tower, &expected, rows, width) : encode_texts(tower, &MODELS[i], rows, width);
+            float *out =
+                kind == CLIP_VISION ? encode_images(tower, &expected, rows, width) : encode_texts(tower, &MODELS[i], rows, width);
             double error = largest_error(out, reference, rows * width), cosine = smallest_cosine(out, reference, rows, width);
-            print_message("%s %s: error %.2g, cosine %.6f\n", MODELS[i].folder, kind == CLIP_VISION ? "image" : "text", error, cosine);
+            print_message("%s %s: error %.2g, cosine %.6f\n", MODELS[i].folder, kind == CLIP_VISION ? "image" : "text", error,
+                          cosine);
             assert_true(error <= error_limit);
             assert_true(cosine >= cosine_limit);
             free(out);
@@ -196,7 +202,8 @@ static void conversion_changes_nothing(void **state) {
     (void)state;
     for (size_t i = 0; i < MODEL_COUNT; i++) {
         size_t length, config_length;
-        unsigned char *bytes = read_of(&MODELS[i], "model.safetensors", &length), *config = read_of(&MODELS[i], MODELS[i].config, &config_length);
+        unsigned char *bytes = read_of(&MODELS[i], "model.safetensors", &length),
+                      *config = read_of(&MODELS[i], MODELS[i].config, &config_length);
         if (!bytes) skip();
         clip_engine *engine = clip_engine_create(1);
         for (int precision = CLIP_F32; precision <= CLIP_Q4; precision++) {
@@ -214,7 +221,9 @@ static void conversion_changes_nothing(void **state) {
             }
             assert_int_equal(out_length, clip_converter_bytes(converter));
             clip_tower *converted, *direct = load(engine, &MODELS[i], CLIP_VISION, (clip_precision)precision, 1 << 20);
-            assert_int_equal(clip_tower_create(&converted, engine, CLIP_VISION, (const char *)config, config_length, (clip_precision)precision), CLIP_OK);
+            assert_int_equal(
+                clip_tower_create(&converted, engine, CLIP_VISION, (const char *)config, config_length, (clip_precision)precision),
+                CLIP_OK);
             assert_int_equal(push_all(converted, out, out_length, 4 << 20), CLIP_OK);
             clip_tower_info info;
             clip_tower_describe(converted, &info);
@@ -284,7 +293,9 @@ static void replace(tensor_file *file, const char *from, const char *to) {
     fail();
 }
 static void rename_tensor(tensor_file *file) { replace(file, FC1, "vision_model.encoder.layers.1.mlp.fcX.weight"); }
-static void change_shape(tensor_file *file) { replace(file, FC1 "\":{\"dtype\":\"F32\",\"shape\":[256,64]", FC1 "\":{\"dtype\":\"F32\",\"shape\":[64,256]"); }
+static void change_shape(tensor_file *file) {
+    replace(file, FC1 "\":{\"dtype\":\"F32\",\"shape\":[256,64]", FC1 "\":{\"dtype\":\"F32\",\"shape\":[64,256]");
+}
 static void change_dtype(tensor_file *file) { replace(file, FC1 "\":{\"dtype\":\"F32\"", FC1 "\":{\"dtype\":\"I32\""); }
 
 static void wrong_tensors_are_named(void **state) {
@@ -363,9 +374,9 @@ static void compares(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(f32_is_the_reference),      cmocka_unit_test(q8_is_near_the_reference),
-        cmocka_unit_test(q4_is_near_the_reference),  cmocka_unit_test(conversion_changes_nothing),
-        cmocka_unit_test(wrong_tensors_are_named),   cmocka_unit_test(wrong_ids_are_refused),
+        cmocka_unit_test(f32_is_the_reference),         cmocka_unit_test(q8_is_near_the_reference),
+        cmocka_unit_test(q4_is_near_the_reference),     cmocka_unit_test(conversion_changes_nothing),
+        cmocka_unit_test(wrong_tensors_are_named),      cmocka_unit_test(wrong_ids_are_refused),
         cmocka_unit_test(many_texts_are_as_each_alone), cmocka_unit_test(compares),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,8 @@
 static void decodes_half_precision(void **state) {
     (void)state;
     const uint16_t halves[] = {0x0000, 0x8000, 0x3c00, 0xc000, 0x7bff, 0x0400, 0x0001, 0x03ff, 0x3555};
-    const float expected[] = {0, -0.0f, 1, -2, 65504, 6.103515625e-05f, 5.9604644775390625e-08f, 6.0975551605224609e-05f, 0.333251953125f};
+    const float expected[] = {
+        0, -0.0f, 1, -2, 65504, 6.103515625e-05f, 5.9604644775390625e-08f, 6.0975551605224609e-05f, 0.333251953125f};
     unsigned char bytes[sizeof halves + 1]; /* one byte off: data in a file are aligned to nothing */
     memcpy(bytes + 1, halves, sizeof halves);
     float values[9];
@@ -31,7 +32,8 @@ static void rounds_to_half_precision(void **state) {
     for (uint32_t half = 0; half < 0x10000; half++) { /* every finite half comes back as itself */
         uint16_t bits = (uint16_t)half;
         float value;
-        if (clip_decode_floats(&value, (const uint8_t *)&bits, CLIP_DTYPE_F16, 1) == CLIP_OK) assert_int_equal(clip_half_from_float(value), bits);
+        if (clip_decode_floats(&value, (const uint8_t *)&bits, CLIP_DTYPE_F16, 1) == CLIP_OK)
+            assert_int_equal(clip_half_from_float(value), bits);
     }
     assert_int_equal(clip_half_from_float(1 + 0x1p-11f), 0x3c00); /* a tie goes to the even one */
     assert_int_equal(clip_half_from_float(1 + 0x3p-11f), 0x3c02);
@@ -80,7 +82,8 @@ static void quantizes_to_int4(void **state) {
     clip_quantize_q4(x, 64, q, scale);
     for (int i = 0; i < 64; i++) {
         float s = scale[i / 32], value = (float)((q[i / 2] >> (i & 1) * 4 & 15) - 8) * s;
-        assert_true(fabsf(value - x[i]) <= fabsf(s) * 1.01f); /* half a step, or one where +8 had to be 7; f16 has its own rounding */
+        assert_true(fabsf(value - x[i]) <=
+                    fabsf(s) * 1.01f); /* half a step, or one where +8 had to be 7; f16 has its own rounding */
     }
 }
 
@@ -90,7 +93,8 @@ static void translates_names(void **state) {
         const char *given, *name;
         int vision, text, transposed, scales;
     } cases[] = {
-        {"vision_model.encoder.layers.11.self_attn.q_proj.weight", "visual.transformer.resblocks.11.attn.q_proj.weight", 1, 0, 0, 0},
+        {"vision_model.encoder.layers.11.self_attn.q_proj.weight", "visual.transformer.resblocks.11.attn.q_proj.weight", 1, 0, 0,
+         0},
         {"vision_model.encoder.layers.3.mlp.fc2.bias.scale", "visual.transformer.resblocks.3.mlp.c_proj.bias", 1, 0, 0, 1},
         {"vision_model.pre_layrnorm.weight", "visual.ln_pre.weight", 1, 0, 0, 0},
         {"visual_projection.weight", "visual.proj", 1, 0, 0, 0},
@@ -122,8 +126,8 @@ static void translates_names(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(decodes_half_precision), cmocka_unit_test(rounds_to_half_precision), cmocka_unit_test(decodes_bfloat), cmocka_unit_test(quantizes_to_int8),
-        cmocka_unit_test(quantizes_to_int4),      cmocka_unit_test(translates_names),
+        cmocka_unit_test(decodes_half_precision), cmocka_unit_test(rounds_to_half_precision), cmocka_unit_test(decodes_bfloat),
+        cmocka_unit_test(quantizes_to_int8),      cmocka_unit_test(quantizes_to_int4),        cmocka_unit_test(translates_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,7 +32,9 @@ static void reads_a_header(void **state) {
     (void)state;
     clip_safetensors file;
     assert_int_equal(parse("{\"__metadata__\":{\"format\":\"pt\"},\"b\":{\"dtype\":\"I8\",\"shape\":[3],\"data_offsets\":[24,27]},"
-                           "\"a\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}}   ", 27, &file), CLIP_OK);
+                           "\"a\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}}   ",
+                           27, &file),
+                     CLIP_OK);
     assert_int_equal(file.count, 2);
     assert_string_equal(file.tensors[0].name, "a"); /* by data, not by name or by place in the header */
     assert_int_equal(file.tensors[0].dtype, CLIP_DTYPE_F32);
@@ -51,11 +53,11 @@ static void rejects_lies(void **state) {
     assert_rejected("", 0);
     assert_rejected("[]", 0);
     assert_rejected("{\"a\"", 0);
-    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}", 8);                    /* not closed */
-    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 7);                   /* data too short */
-    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 9);                   /* data left over */
-    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", 8);                   /* shape and size differ */
-    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", 8);                   /* backwards */
+    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}", 8);  /* not closed */
+    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 7); /* data too short */
+    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 9); /* data left over */
+    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", 8); /* shape and size differ */
+    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", 8); /* backwards */
     assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0]}}", 8);
     assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":2,\"data_offsets\":[0,8]}}", 8);
     assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", 8);
@@ -66,17 +68,24 @@ static void rejects_lies(void **state) {
     assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", 8);
     assert_rejected("{\"a\":[1,2]}", 0);
     assert_rejected("{\"a\":1}", 0);
-    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,4]}}", 4);   /* nine dimensions */
+    assert_rejected("{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,4]}}", 4); /* nine dimensions */
     assert_rejected("{\"a\":{\"dtype\":\"I8\",\"shape\":[4294967296,4294967296,4294967296],\"data_offsets\":[0,0]}}", 0); /* 2^96 */
     assert_rejected("{\"a\":{\"dtype\":\"I8\",\"shape\":[18446744073709551617],\"data_offsets\":[0,1]}}", 1); /* 2^64 + 1 */
-    assert_rejected("{\"a\":{\"dtype\":\"I8\",\"shape\":[4],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"I8\",\"shape\":[4],\"data_offsets\":[2,6]}}", 6);
-    assert_rejected("{\"a\":{\"dtype\":\"I8\",\"shape\":[4],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"I8\",\"shape\":[4],\"data_offsets\":[6,10]}}", 10);
-    assert_rejected("{\"a\":{\"dtype\":\"I8\",\"shape\":[4],\"data_offsets\":[0,4]},\"a\":{\"dtype\":\"I8\",\"shape\":[4],\"data_offsets\":[4,8]}}", 8);
+    assert_rejected("{\"a\":{\"dtype\":\"I8\",\"shape\":[4],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"I8\",\"shape\":[4],\"data_"
+                    "offsets\":[2,6]}}",
+                    6);
+    assert_rejected("{\"a\":{\"dtype\":\"I8\",\"shape\":[4],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"I8\",\"shape\":[4],\"data_"
+                    "offsets\":[6,10]}}",
+                    10);
+    assert_rejected("{\"a\":{\"dtype\":\"I8\",\"shape\":[4],\"data_offsets\":[0,4]},\"a\":{\"dtype\":\"I8\",\"shape\":[4],\"data_"
+                    "offsets\":[4,8]}}",
+                    8);
 }
 
 static void rejects_every_truncation(void **state) {
     (void)state;
-    const char *whole = "{\"ab\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[0,8]},\"c\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[8,9]}}";
+    const char *whole = "{\"ab\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[0,8]},\"c\":{\"dtype\":\"U8\",\"shape\":[],"
+                        "\"data_offsets\":[8,9]}}";
     clip_safetensors file;
     assert_int_equal(parse(whole, 9, &file), CLIP_OK);
     clip_safetensors_free(&file);
@@ -90,7 +99,8 @@ static void rejects_every_truncation(void **state) {
 
 static void survives_flipped_bytes(void **state) {
     (void)state;
-    const char *whole = "{\"ab\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[0,8]},\"c\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[8,9]}}";
+    const char *whole = "{\"ab\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[0,8]},\"c\":{\"dtype\":\"U8\",\"shape\":[],"
+                        "\"data_offsets\":[8,9]}}";
     size_t length = strlen(whole);
     for (size_t at = 0; at < length; at++)
         for (int value = 1; value < 256; value++) {
@@ -143,7 +153,8 @@ static clip_status record(void *context, const clip_tensor *tensor, uint64_t fir
 }
 
 static size_t make_file(uint8_t *to) {
-    const char *json = "{\"a\":{\"dtype\":\"U8\",\"shape\":[5],\"data_offsets\":[0,5]},\"b\":{\"dtype\":\"U8\",\"shape\":[4,3],\"data_offsets\":[5,17]},"
+    const char *json = "{\"a\":{\"dtype\":\"U8\",\"shape\":[5],\"data_offsets\":[0,5]},\"b\":{\"dtype\":\"U8\",\"shape\":[4,3],"
+                       "\"data_offsets\":[5,17]},"
                        "\"c\":{\"dtype\":\"U8\",\"shape\":[7],\"data_offsets\":[17,24]}}";
     size_t header = strlen(json);
     memset(to, 0, 8);
@@ -202,9 +213,12 @@ static void stream_rejects_a_lying_length(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_a_header),           cmocka_unit_test(rejects_lies),
-        cmocka_unit_test(rejects_every_truncation), cmocka_unit_test(survives_flipped_bytes),
-        cmocka_unit_test(deep_and_wide_json_is_linear), cmocka_unit_test(streams_in_any_pieces),
+        cmocka_unit_test(reads_a_header),
+        cmocka_unit_test(rejects_lies),
+        cmocka_unit_test(rejects_every_truncation),
+        cmocka_unit_test(survives_flipped_bytes),
+        cmocka_unit_test(deep_and_wide_json_is_linear),
+        cmocka_unit_test(streams_in_any_pieces),
         cmocka_unit_test(stream_rejects_a_lying_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

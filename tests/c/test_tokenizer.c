@@ -33,8 +33,12 @@ static size_t unescape(const char *from, size_t length, char *to) {
         }
         if (code < 0x80) to[used++] = (char)code;
         else if (code < 0x800) to[used++] = (char)(0xc0 | code >> 6), to[used++] = (char)(0x80 | (code & 63));
-        else if (code < 0x10000) to[used++] = (char)(0xe0 | code >> 12), to[used++] = (char)(0x80 | (code >> 6 & 63)), to[used++] = (char)(0x80 | (code & 63));
-        else to[used++] = (char)(0xf0 | code >> 18), to[used++] = (char)(0x80 | (code >> 12 & 63)), to[used++] = (char)(0x80 | (code >> 6 & 63)), to[used++] = (char)(0x80 | (code & 63));
+        else if (code < 0x10000)
+            to[used++] = (char)(0xe0 | code >> 12), to[used++] = (char)(0x80 | (code >> 6 & 63)),
+            to[used++] = (char)(0x80 | (code & 63));
+        else
+            to[used++] = (char)(0xf0 | code >> 18), to[used++] = (char)(0x80 | (code >> 12 & 63)),
+            to[used++] = (char)(0x80 | (code >> 6 & 63)), to[used++] = (char)(0x80 | (code & 63));
     }
     return used;
 }
@@ -100,7 +104,8 @@ static void ids_are_the_references(void **state) {
 static void a_small_vocabulary_works(void **state) {
     (void)state;
     size_t length, ids_length;
-    unsigned char *merges = read_shared("data/models/clip-nano/merges.txt", &length), *ids = read_shared("data/models/clip-nano/expected-ids.json", &ids_length);
+    unsigned char *merges = read_shared("data/models/clip-nano/merges.txt", &length),
+                  *ids = read_shared("data/models/clip-nano/expected-ids.json", &ids_length);
     if (!merges || !ids) skip();
     clip_tokenizer *tokenizer;
     assert_int_equal(clip_tokenizer_create(&tokenizer, (const char *)merges, length, 4053), CLIP_OK);
@@ -110,7 +115,8 @@ static void a_small_vocabulary_works(void **state) {
     assert_int_equal(clip_json_parse(&json, (const char *)ids, ids_length), CLIP_OK);
     int texts = clip_json_get(&json, 0, "texts"), lists = clip_json_get(&json, 0, "input_ids");
     int list = clip_json_first(&json, lists);
-    for (int t = clip_json_first(&json, texts); t != CLIP_JSON_NONE; t = clip_json_next(&json, texts, t), list = clip_json_next(&json, lists, list)) {
+    for (int t = clip_json_first(&json, texts); t != CLIP_JSON_NONE;
+         t = clip_json_next(&json, texts, t), list = clip_json_next(&json, lists, list)) {
         size_t raw_length;
         const char *raw = clip_json_text(&json, t, &raw_length);
         size_t size = unescape(raw, raw_length, text);
@@ -132,7 +138,8 @@ static clip_tokenizer *tiny(void) {
 
 static void rejects_malformed_merges(void **state) {
     (void)state;
-    const char *const bad[] = {"a", "a b c", " b", "a ", "ab c", "a b\na b", "a</w> b", "a \xc5\x84", "a \xff", "a \xc3", "a b\nb a\nab c</w>\nabc</w> d"};
+    const char *const bad[] = {
+        "a", "a b c", " b", "a ", "ab c", "a b\na b", "a</w> b", "a \xc5\x84", "a \xff", "a \xc3", "a b\nb a\nab c</w>\nabc</w> d"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         clip_tokenizer *tokenizer;
         clip_status status = clip_tokenizer_create(&tokenizer, bad[i], strlen(bad[i]), 0);
@@ -142,14 +149,15 @@ static void rejects_malformed_merges(void **state) {
     }
     clip_tokenizer *tokenizer;
     assert_int_equal(clip_tokenizer_create(&tokenizer, "a b", 3, 100), CLIP_ERROR_MERGES); /* fewer entries than there are bytes */
-    assert_int_equal(clip_tokenizer_create(&tokenizer, "", 0, 0), CLIP_OK);                 /* bytes alone are a vocabulary */
+    assert_int_equal(clip_tokenizer_create(&tokenizer, "", 0, 0), CLIP_OK);                /* bytes alone are a vocabulary */
     clip_tokenizer_destroy(tokenizer);
 }
 
 static void rejects_malformed_text(void **state) {
     (void)state;
     clip_tokenizer *tokenizer = tiny();
-    const char *const bad[] = {"\xff", "a\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\x80", "\xe2\x82", "abc \xf0\x9f\x98"};
+    const char *const bad[] = {"\xff", "a\xc3",    "\xc0\x80",        "\xed\xa0\x80", "\xf4\x90\x80\x80",
+                               "\x80", "\xe2\x82", "abc \xf0\x9f\x98"};
     uint32_t ids[8];
     size_t count;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -167,7 +175,8 @@ static void long_texts_end_with_the_end_token(void **state) {
     uint32_t ids[77];
     size_t count, length = 1 << 20;
     char *text = malloc(length);
-    const char *const fillings[] = {"abc", "a", "b c ", "\xcc\x81", "a\xcc\x81", "\xf0\x9f\x98\x80", "<|endoftext|>", "<|startoftext|>", "'s", "\0"};
+    const char *const fillings[] = {
+        "abc", "a", "b c ", "\xcc\x81", "a\xcc\x81", "\xf0\x9f\x98\x80", "<|endoftext|>", "<|startoftext|>", "'s", "\0"};
     for (size_t f = 0; f < sizeof fillings / sizeof *fillings; f++) {
         size_t unit = f == 9 ? 1 : strlen(fillings[f]), used = 0;
         for (; used + unit <= length; used += unit) memcpy(text + used, fillings[f], unit);
@@ -187,8 +196,10 @@ static void long_texts_end_with_the_end_token(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ids_are_the_references),   cmocka_unit_test(a_small_vocabulary_works),
-        cmocka_unit_test(rejects_malformed_merges), cmocka_unit_test(rejects_malformed_text),
+        cmocka_unit_test(ids_are_the_references),
+        cmocka_unit_test(a_small_vocabulary_works),
+        cmocka_unit_test(rejects_malformed_merges),
+        cmocka_unit_test(rejects_malformed_text),
         cmocka_unit_test(long_texts_end_with_the_end_token),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

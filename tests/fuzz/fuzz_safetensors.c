@@ -9,7 +9,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size < 2) return 0;
     clip_converter *converter;
     size_t piece = 1 + data[0] * (size_t)7; /* the first two bytes say how to read the rest */
-    clip_status status = clip_converter_create(&converter, data[1] & 1 ? CLIP_TEXT : CLIP_VISION, (clip_precision)(data[1] / 2 % 3), "a b", 3);
+    clip_status status =
+        clip_converter_create(&converter, data[1] & 1 ? CLIP_TEXT : CLIP_VISION, (clip_precision)(data[1] / 2 % 3), "a b", 3);
     if (status != CLIP_OK) return 0;
     data += 2, size -= 2;
     status = clip_converter_open(converter, size);
