@@ -75,6 +75,24 @@ export class Loader {
     if (this.record) await this.store?.putModel(this.record).catch(error => this.onUnstored(error));
   }
 
+  /** Notes that all of a file is kept, beside what another page may have noted meanwhile. @param {TowerFile} file */
+  async #keep(file) {
+    if (!this.record) return;
+    const { towers } = this.manifest;
+    const latest = await this.store?.getModel(this.record.id).catch(() => null);
+    if (latest && configOf(latest.manifest) === this.config) {
+      for (const kind of /** @type {TowerKind[]} */ (Object.keys(latest.manifest.towers))) {
+        towers[kind] = { ...latest.manifest.towers[kind], ...towers[kind] };
+      }
+      const known = new Map(this.#ownFiles().map(own => [own.file, own.sha256.join()]));
+      for (const [name, keys] of Object.entries(latest.files)) {
+        if (known.get(name) === keys.join()) this.record.files[name] = keys;
+      }
+    }
+    this.record.files[file.file] = file.sha256;
+    await this.#save();
+  }
+
   get config() {
     return configOf(this.manifest);
   }
@@ -131,10 +149,7 @@ export class Loader {
     tower.open(bytes, file.file);
     await feed(tower, chunks);
     tower.finish();
-    if (this.record && chunks.store && !this.record.files[file.file] && chunks.complete) {
-      this.record.files[file.file] = hashes;
-      await this.#save();
-    }
+    if (chunks.store && !this.record?.files[file.file] && chunks.complete) await this.#keep(file);
   }
 
   /** @param {Engine} engine @param {Tower} tower @param {Dtype} dtype @param {Watch} watch */
@@ -207,8 +222,7 @@ export class Loader {
     const file = { file: name, bytes: sink.total, chunk: CHUNK, sha256: hashes };
     if (unstored || !this.record) return;
     this.manifest.towers[tower.kind] = { ...this.manifest.towers[tower.kind], [dtype]: file };
-    this.record.files[name] = hashes;
-    await this.#save();
+    await this.#keep(file);
     await store.deleteRaw(this.source.id).catch(() => {});
   }
 }

@@ -342,6 +342,17 @@ describe('a model in Hugging Face form behind HTTP', () => {
     assert.deepEqual(await (await load()).classify(photo, LABELS), scores, 'the next visit needs no server');
   });
 
+  test('two pages that load it at once leave one whole record', async () => {
+    server = await serve(await makeModel({}));
+    const [a, b] = [await load(), await load()];
+    await Promise.all([a.encode(photo), b.encode('a dog')]);
+    const [model] = await Clip.cache.list();
+    assert.deepEqual(model.files.sort(), ['text.q8.safetensors', 'vision.q8.safetensors']);
+    server.log.length = 0;
+    await (await load()).classify(photo, LABELS);
+    assert.equal(weights(server), 0);
+  });
+
   test('a hub id goes to the hub’s addresses', async () => {
     server = await serve(await makeModel({}));
     const clip = await Clip.load('someone/little', { hub: server.origin, revision: 'v1' });
