@@ -1,0 +1,92 @@
+/** <clip-classifier> in somebody else's page, under a strict Content-Security-Policy. */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { ROOT, startChromium, startSite } from './helpers/chromium.js';
+
+/** @type {Awaited<ReturnType<typeof startChromium>>} */
+let browser;
+/** @type {Awaited<ReturnType<typeof startSite>>} */
+let site;
+before(async () => {
+  browser = await startChromium();
+  site = await startSite();
+});
+after(async () => {
+  await browser?.close();
+  await site?.close();
+});
+
+/** A page with one element. @param {Record<string, string>} attributes */
+async function open(attributes) {
+  const page = await browser.page(site);
+  await page.evaluate(async attributes => {
+    await import('/web/element.js');
+    const element = document.createElement('clip-classifier');
+    const events = (window.events = []);
+    for (const type of ['clip-ranking', 'clip-error']) {
+      document.addEventListener(type, ({ detail }) => events.push({ type, code: detail.code, best: detail.ranking?.[0].label, count: detail.ranking?.length }));
+    }
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    document.body.append(element);
+  }, attributes);
+  return page;
+}
+
+const rows = page => page.$$eval('clip-classifier li', all => all.map(row => row.firstElementChild.textContent));
+const events = (page, count) =>
+  page.waitForFunction(count => window.events.length >= count && window.events, count, { timeout: 30_000 }).then(handle => handle.jsonValue());
+
+test('from attributes alone, then with other labels, then with another photo', async () => {
+  const page = await open({ src: '/weights/samples/jellyfish.jpg', labels: 'pizza, jellyfish ,,' });
+  assert.equal((await events(page, 1))[0].best, 'jellyfish');
+  assert.deepEqual(await rows(page), ['jellyfish', 'pizza']);
+  await page.evaluate(() => (document.querySelector('clip-classifier').labels = ['school bus', 'jellyfish', 'broom']));
+  assert.equal((await events(page, 2))[1].count, 3);
+  const bytes = [...(await readFile(join(ROOT, 'weights/samples/school-bus.jpg')))];
+  await page.evaluate(bytes => {
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File([new Uint8Array(bytes)], 'bus.jpg', { type: 'image/jpeg' }));
+    document.querySelector('clip-classifier').shadowRoot.querySelector('label').dispatchEvent(new DragEvent('drop', { dataTransfer, cancelable: true }));
+  }, bytes);
+  assert.equal((await events(page, 3))[2].best, 'school bus');
+  assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector('clip-classifier')).display), 'block'); // its style got in
+  assert.deepEqual(page.complaints, []);
+  await page.close();
+});
+
+test('tells what went wrong, and goes on', async () => {
+  const page = await open({ labels: 'cat, orange', template: 'no place' });
+  const bytes = [...(await readFile(join(ROOT, 'weights/samples/oranges.jpg')))];
+  await page.evaluate(bytes => (document.querySelector('clip-classifier').photo = new Blob([new Uint8Array(bytes)])), bytes);
+  assert.equal((await events(page, 1))[0].code, 'bad-template');
+  assert.match(await page.locator('clip-classifier [role=status]').textContent(), /no \{\} for the label/);
+  await page.evaluate(() => document.querySelector('clip-classifier').setAttribute('template', 'a photo of a {}'));
+  assert.equal((await events(page, 2))[1].best, 'orange');
+  assert.equal(await page.locator('clip-classifier [role=status]').textContent(), '');
+  await page.close();
+});
+
+test('what changes together is asked once, and nothing without a photo or labels', async () => {
+  const page = await open({});
+  const bytes = [...(await readFile(join(ROOT, 'weights/samples/oranges.jpg')))];
+  await page.evaluate(bytes => {
+    const element = document.querySelector('clip-classifier');
+    element.labels = ['one'];
+    element.photo = new Blob([new Uint8Array(bytes)]);
+    element.labels = ['orange', 'broom'];
+    element.setAttribute('template', '{}');
+  }, bytes);
+  await events(page, 1);
+  await page.evaluate(() => (document.querySelector('clip-classifier').labels = []));
+  await page.waitForFunction(() => !document.querySelector('clip-classifier').ranking);
+  assert.deepEqual((await events(page, 1)).map(({ count }) => count), [2]);
+  assert.deepEqual(await rows(page), []);
+  await page.close();
+});
+
+test('can be imported where there is no document', async () => {
+  const { ClipClassifier } = await import('../../web/element.js');
+  assert.equal(typeof ClipClassifier, 'function');
+});
