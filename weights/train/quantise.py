@@ -1,0 +1,126 @@
+"""Simulates the engine's q8 and q4 in PyTorch: what quantised weights and activations do to a model's answers.
+
+q8: int8 weights, symmetric, one scale an output row; u8 activations, one scale and zero point a token (for convolutions: an image).
+q4: linear and embedding weights in int4, symmetric, one scale a group of 32 inputs whose largest magnitude becomes exactly -8;
+    convolutions stay q8, as in the engine.
+BatchNorm is folded into its convolution before rounding. Positional embeddings, norms and biases stay f32.
+"""
+import copy
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+GROUP = 32
+
+
+def weight_q8(w):
+    """(out, ...) -> the same, rounded to int8 by output row."""
+    flat = w.flatten(1)
+    scale = flat.abs().amax(1, keepdim=True) / 127
+    return (torch.round(flat / scale.clamp(min=1e-30)).clamp(-127, 127) * scale).view_as(w)
+
+
+def weight_q4(w):
+    """(out, in) -> the same, rounded to int4 by groups of 32 inputs."""
+    groups = F.pad(w, (0, -w.shape[1] % GROUP)).view(len(w), -1, GROUP)
+    largest = groups.gather(-1, groups.abs().argmax(-1, keepdim=True))
+    scale = largest / -8
+    q = torch.round(groups / torch.where(scale == 0, 1, scale)).clamp(-8, 7)
+    return (q * scale).view(len(w), -1)[:, :w.shape[1]]
+
+
+def activation_u8(x, dims):
+    """Asymmetric u8 over `dims` together; zero is always exact."""
+    low, high = x.amin(dims, keepdim=True).clamp(max=0), x.amax(dims, keepdim=True).clamp(min=0)
+    scale = ((high - low) / 255).clamp(min=1e-30)
+    zero = torch.round(-low / scale)
+    return (torch.round(x / scale + zero).clamp(0, 255) - zero) * scale
+
+
+def fold(convolution, norm):
+    """BatchNorm (inference form) into the convolution before it; the norm becomes the bias."""
+    factor = norm.weight / (norm.running_var + norm.eps).sqrt()
+    convolution.weight.data = convolution.weight * factor.view(-1, 1, 1, 1)
+    convolution.bias = nn.Parameter(norm.bias - norm.running_mean * factor)
+
+
+def fold_all(tower):
+    for i in (1, 2, 3):
+        fold(getattr(tower, f"conv{i}"), getattr(tower, f"bn{i}"))
+        setattr(tower, f"bn{i}", nn.Identity())
+    for stage in (1, 2, 3, 4):
+        for block in getattr(tower, f"layer{stage}"):
+            for i in (1, 2, 3):
+                fold(getattr(block, f"conv{i}"), getattr(block, f"bn{i}"))
+                setattr(block, f"bn{i}", nn.Identity())
+            if block.downsample is not None:
+                fold(block.downsample[1], block.downsample[2])
+                block.downsample[2] = nn.Identity()
+
+
+class PlainAttentionPool(nn.Module):
+    """The attention pool as the engine computes it: every token projected, so that each projection's input is quantised."""
+
+    def __init__(self, pool):
+        super().__init__()
+        self.positional_embedding, self.heads = pool.positional_embedding, pool.heads
+        self.q_proj, self.k_proj, self.v_proj, self.c_proj = pool.q_proj, pool.k_proj, pool.v_proj, pool.c_proj
+
+    def forward(self, x):
+        batch, width = x.shape[:2]
+        x = x.flatten(2).transpose(1, 2)
+        x = torch.cat([x.mean(1, keepdim=True), x], 1) + self.positional_embedding
+        split = lambda t: t.view(batch, -1, self.heads, width // self.heads).transpose(1, 2)
+        y = F.scaled_dot_product_attention(split(self.q_proj(x[:, :1])), split(self.k_proj(x)), split(self.v_proj(x)))
+        return self.c_proj(y.transpose(1, 2).reshape(batch, width))
+
+
+class PlainBlock(nn.Module):
+    """A text block whose four linear layers are modules, so that each can be wrapped."""
+
+    def __init__(self, block):
+        super().__init__()
+        self.ln_1, self.ln_2, self.heads = block.ln_1, block.ln_2, block.heads
+        out, width = block.attn.in_proj_weight.shape
+        self.qkv = nn.Linear(width, out)
+        self.qkv.weight, self.qkv.bias = block.attn.in_proj_weight, block.attn.in_proj_bias
+        self.out = nn.Linear(width, width)
+        self.out.weight, self.out.bias = block.attn.out_proj.weight, block.attn.out_proj.bias
+        self.fc, self.gelu, self.proj = block.mlp.c_fc, block.mlp.gelu, block.mlp.c_proj
+
+    def forward(self, x):
+        batch, tokens, width = x.shape
+        q, k, v = self.qkv(self.ln_1(x)).view(batch, tokens, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        x = x + self.out(y.transpose(1, 2).reshape(batch, tokens, width))
+        return x + self.proj(self.gelu(self.fc(self.ln_2(x))))
+
+
+def wrap(module, linear_weight):
+    """Rounds the weights of every convolution and linear layer inside, and the activations that enter them."""
+    for m in module.modules():
+        if isinstance(m, nn.Conv2d):
+            m.weight.data = weight_q8(m.weight.data)
+            m.register_forward_pre_hook(lambda m, args: (activation_u8(args[0], (1, 2, 3)),))
+        elif isinstance(m, nn.Linear):
+            m.weight.data = linear_weight(m.weight.data)
+            m.register_forward_pre_hook(lambda m, args: (activation_u8(args[0], (-1,)),))
+
+
+def quantised(model, precision):
+    """-> a copy of the model that answers as the engine does at f32, q8 or q4."""
+    model = copy.deepcopy(model).eval()
+    if precision == "f32":
+        return model
+    linear = {"q8": weight_q8, "q4": weight_q4}[precision]
+    fold_all(model.visual)
+    model.visual.attnpool = PlainAttentionPool(model.visual.attnpool)
+    blocks = model.transformer.resblocks
+    for i in range(len(blocks)):
+        blocks[i] = PlainBlock(blocks[i])
+    with torch.no_grad():
+        wrap(model, linear)
+        model.token_embedding.weight.data = linear(model.token_embedding.weight.data)
+        model.text_projection.data = linear(model.text_projection.data.T).T
+    return model

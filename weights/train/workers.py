@@ -1,0 +1,53 @@
+"""Data-parallel training by single-threaded processes on one machine's CPUs.
+
+On a shared machine one process with several threads is slow: each of its thousands of small parallel regions a step waits for
+its slowest thread. Processes meet once a step only; on two busy cores, two of them were four times as fast.
+"""
+import os
+import socket
+import subprocess
+import sys
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+
+
+class Workers:
+    """Rank 0 starts the others, as copies of its own command line. With one worker, nothing happens."""
+
+    def __init__(self, count):
+        self.count, self.rank, self.children = count, int(os.environ.get("WORKER_RANK", 0)), []
+        if count == 1:
+            return
+        torch.set_num_threads(1)
+        if self.rank == 0:
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(free.getsockname()[1]), GLOO_SOCKET_IFNAME="lo",
+                                  OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", USE_LIBUV="0")
+            for rank in range(1, count):
+                self.children.append(subprocess.Popen([sys.executable, *sys.argv], env={**os.environ, "WORKER_RANK": str(rank)}))
+        dist.init_process_group("gloo", rank=self.rank, world_size=count, timeout=timedelta(hours=6))
+
+    def share(self, tensors):
+        """Everyone gets rank 0's values."""
+        if self.count > 1:
+            for t in tensors:
+                dist.broadcast(t, 0)
+
+    def average(self, gradients, words):
+        """Gradients become their mean over the workers. words: a few floats of rank 0, that everyone gets back."""
+        if self.count == 1:
+            return words
+        flat = torch.cat([g.reshape(-1) for g in gradients] + [torch.tensor(words) * (self.rank == 0)])
+        dist.all_reduce(flat)
+        at = 0
+        for g in gradients:
+            g.copy_(flat[at:at + g.numel()].view_as(g)).div_(self.count)
+            at += g.numel()
+        return flat[at:].tolist()
+
+    def finish(self):
+        for child in self.children:
+            child.wait()
