@@ -1,5 +1,5 @@
 // Renders the sample pictures into weights/samples/, with the list of them that the page and `npm start` read.
-// usage: node build/samples/make.js [NAME...]      all by default; takes some 15 minutes
+// usage: node build/samples/make.js [NAME...]      all by default; takes some 12 minutes of one core
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -124,7 +124,7 @@ function show(photo) {
 $('photo').addEventListener('error', () => {
   if (!current) return;
   $('photo').hidden = true;
-  $('no-preview').hidden = false;
+  say('no-preview', 'Your browser cannot show this kind of file. The model may still read it.');
 });
 $('back').addEventListener('click', () => show(null));
 
@@ -178,13 +178,15 @@ async function ask() {
 
 /** Shows a new answer, and reads it out once it stands. @param {number} took milliseconds */
 function settle(took) {
-  draw();
+  if (current) draw();
+  else drawSoon();
   say('template-trouble', '');
   if (!current) {
     const done = photos.filter(photo => photo.key === keyNow()).length;
     if (done === photos.length) announce(`All ${done} photos have labels.`, READING);
     return;
   }
+  if (current.error && !$('no-preview').hidden) say('no-preview', 'There is no picture to show.');
   say('photo-trouble', current.error ? explain(current.error, current.name) : '');
   if (!current.scores) return;
   told.took = took;
@@ -230,6 +232,15 @@ function draw() {
   const done = photos.filter(photo => photo.scores || photo.error).length;
   $('export').hidden = Boolean(current) || !photos.length;
   $('export-count').textContent = done < photos.length ? `${done} of ${plural(photos.length, 'photo')}` : plural(photos.length, 'photo');
+}
+
+/** For the sheet, whose counts change with every photo. */
+let drawing = 0;
+function drawSoon() {
+  drawing ||= setTimeout(() => {
+    drawing = 0;
+    draw();
+  }, 200);
 }
 
 const told = { took: 0 };

@@ -1,5 +1,7 @@
 /** The editable list of labels: chips before a text input. Enter, a comma or leaving the field adds; × or Backspace removes. */
 
+import { number } from './words.js';
+
 /** More chips than this are only counted: thousands of labels may be pasted. */
 const SHOWN = 120;
 
@@ -71,7 +73,7 @@ export class Chips {
       return item;
     });
     if (this.#labels.length > SHOWN) {
-      const more = (this.#labels.length - SHOWN).toLocaleString('en');
+      const more = number(this.#labels.length - SHOWN);
       items.push(Object.assign(document.createElement('li'), { className: 'chip more', textContent: `and ${more} more` }));
     }
     this.list.replaceChildren(...items);

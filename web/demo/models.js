@@ -17,6 +17,7 @@ export class Models {
   /** @type {Clip | null} */
   clip = null;
   #concepts = null;
+  #asked = new Map();
   #loading = null;
 
   /** @param {{ onModel: () => void, onProgress: (text: string | null, share?: number) => void, onFail: (text: string) => void,
@@ -24,10 +25,12 @@ export class Models {
   constructor(parts) {
     Object.assign(this, parts);
     const dialog = $('model-dialog');
-    $('model-open').addEventListener('click', () => {
-      dialog.showModal();
-      this.#listKept();
-    });
+    for (const opener of [$('model-open'), $('model-other')]) {
+      opener.addEventListener('click', () => {
+        dialog.showModal();
+        this.#listKept();
+      });
+    }
     dialog.addEventListener('click', event => event.target === dialog && dialog.close());
     $('model-form').addEventListener('submit', event => {
       event.preventDefault();
@@ -47,7 +50,10 @@ export class Models {
 
   /** Whether the model says which words it was taught, and this is none of them. @param {string} label */
   isUnknown(label) {
-    return this.#concepts ? !forms(label).some(form => this.#concepts.has(form)) : false;
+    if (!this.#concepts) return false;
+    let unknown = this.#asked.get(label);
+    if (unknown === undefined) this.#asked.set(label, (unknown = !forms(label).some(form => this.#concepts.has(form))));
+    return unknown;
   }
 
   /**
@@ -74,6 +80,7 @@ export class Models {
       this.clip?.dispose();
       this.clip = clip;
       this.#concepts = clip.info.concepts ? new Set(clip.info.concepts.map(stem)) : null;
+      this.#asked.clear();
       this.#remember(source, dtype);
       this.#tell(source);
       this.announce(`The model ${clip.info.name} is ready.`);
@@ -114,13 +121,12 @@ export class Models {
     const size = preprocess?.size;
     const count = this.#concepts?.size;
     $('model-name').textContent = name;
-    $('model-about').textContent = [
-      `${name}, ${{ q8: '8-bit', q4: '4-bit', f32: '32-bit' }[dtype]} weights, ${plural(threads, 'thread')}.`,
-      count && `It is small: it was taught ${plural(count, 'word')} for everyday things`,
-      count && size && ` and sees photos at ${size}×${size} pixels`,
-      count ? '. Open another model for anything else.' : size && ` It sees photos at ${size}×${size} pixels and knows no fixed list of words.`,
-      license && ` Licence: ${license}.`,
-    ].filter(Boolean).join(' ').replace(/ ([.,])/g, '$1').replace(/ {2,}/g, ' ');
+    const precision = { q8: '8-bit', q4: '4-bit', f32: '32-bit' }[dtype];
+    const sight = size ? `sees photos at ${size}×${size} pixels` : 'sees small copies of photos';
+    const knowledge = count ? `was taught ${plural(count, 'word')} for everyday things` : 'knows no fixed list of words';
+    $('model-about').textContent = `${name} ${sight} and ${knowledge}. Its weights are ${precision}; it runs on ${plural(threads, 'thread')}.${license ? ` Licence: ${license}.` : ''}`;
+    $('model-note-text').textContent = `${name} is small: it ${sight} and ${knowledge}. For anything else:`;
+    $('model-note').hidden = !count;
     $('model-embedded').hidden = source === undefined;
     $('concepts-box').hidden = !count;
     $('concepts-title').textContent = count ? `The ${count} words it was taught` : '';

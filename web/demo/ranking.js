@@ -1,5 +1,7 @@
 /** The ranked bars. Rows keep their elements from one ranking to the next, so that they move instead of jumping. */
 
+import { number } from './words.js';
+
 /** Rows beyond this many are only counted. */
 const SHOWN = 40;
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
@@ -36,7 +38,7 @@ export class Ranking {
     }
     this.#rows = rows;
     const rest = entries.length - SHOWN;
-    const more = rest > 0 ? [Object.assign(document.createElement('li'), { className: 'more', textContent: `and ${rest.toLocaleString('en')} more` })] : [];
+    const more = rest > 0 ? [Object.assign(document.createElement('li'), { className: 'more', textContent: `and ${number(rest)} more` })] : [];
     this.list.replaceChildren(...rows.values(), ...more);
     this.list.classList.toggle('waiting', entries[0]?.share === null);
     if (calm.matches) return;

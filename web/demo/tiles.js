@@ -5,7 +5,7 @@ import { explain, percent, shorten } from './words.js';
 const THUMB = 360;
 /** Decoding is the browser's own work, off this thread; two at a time leave room for the model. */
 const AT_ONCE = 2;
-const AT_A_TIME = 50;
+const AT_A_TIME = 16;
 
 export class Tiles {
   #tiles = new Map();

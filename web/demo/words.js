@@ -12,7 +12,9 @@ export function percent(score) {
   return value >= 0.1 ? `${value.toFixed(1)} %` : '< 0.1 %';
 }
 
-export const plural = (count, one, many = `${one}s`) => `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
+const grouped = new Intl.NumberFormat('en');
+export const number = count => grouped.format(count);
+export const plural = (count, one, many = `${one}s`) => `${number(count)} ${count === 1 ? one : many}`;
 
 /** Cuts a long name in the middle, where file names differ least. */
 export function shorten(text, length = 40) {
@@ -83,7 +85,7 @@ export function blame(error) {
 /** A stage of loading. @param {{ phase: string, file: string, loaded: number, total: number }} progress */
 export function stage({ phase, file, loaded, total }) {
   const part = /^vision/.test(file) ? 'the half that sees' : /^text/.test(file) ? 'the half that reads' : file;
-  if (phase === 'labels') return `Reading labels: ${loaded.toLocaleString('en')} of ${total.toLocaleString('en')}`;
+  if (phase === 'labels') return `Reading labels: ${number(loaded)} of ${number(total)}`;
   const verb = { download: 'Fetching', convert: 'Converting', load: 'Unpacking' }[phase] ?? 'Loading';
   return `${verb} ${part}: ${bytes(loaded)} of ${bytes(total)}`;
 }

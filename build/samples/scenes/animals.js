@@ -75,7 +75,7 @@ export const goldfish = {
       [fin(...turn(x + 0.25, y + 0.45, 1.1), z - 0.25 - 0.25 * (0.45 + y), 0.6, 0.45, 0.05), 'fin'],
       [fin(...turn(x - 0.6, y + 0.3, 0.9), z, 0.55, 0.4, 0.05), 'fin'],
       [sphere(x + 0.95, y - 0.14, Math.abs(z) - 0.36, 0.12), 'eye']);
-    const ground = y + 1.35 - 0.08 * noise(x * 9, 1, z * 9) - 0.2 * noise(x, 3, z);
+    const ground = y > -0.8 ? y + 1.1 : y + 1.35 - 0.08 * noise(x * 9, 1, z * 9) - 0.2 * noise(x, 3, z);
     const weed = Math.hypot(((x + 9 + 0.3 * Math.sin(y * 2)) % 0.9) - 0.45, z + 3.2) - 0.08;
     return nearest(d, [ground * 0.8, 'gravel'], [Math.max(weed, y - 0.9 - Math.sin(x * 3)) * 0.6, 'weed']);
   },

@@ -18,8 +18,13 @@ export const oranges = {
     let d = table(x, y, z);
     for (const [a, b, c, r] of ORANGES) {
       const [u, v, w] = [x - a, y - b, z - c];
+      const ball = sphere(u, v * 1.04, w, r);
+      if (ball > 0.3) {
+        d = nearest(d, [ball - 0.1, 'peel']); // the skin's detail only matters close by
+        continue;
+      }
       const dimple = 0.1 * Math.exp(-((u + 0.1) ** 2 + (w - 0.25) ** 2) * 40) * smooth(0, r, v);
-      d = nearest(d, [sphere(u, v * 1.04, w, r) + dimple + pores(x, y, z), 'peel']);
+      d = nearest(d, [ball + dimple + pores(x, y, z), 'peel']);
     }
     const [u, w] = turn(x - 0.2, z - 0.3, -0.55);
     const along = (u - 0.55) / 0.55;
@@ -42,7 +47,8 @@ const LEMONS = [[-0.3, 0.72, 0.2, 0.5], [1.45, 0.7, -0.9, -0.7], [-2.0, 0.7, -1.
 function lemon(x, y, z) {
   const body = ellipsoid(x, y, z, 1.02, 0.74, 0.74);
   const tips = Math.min(ellipsoid(x - 0.98, y, z, 0.28, 0.2, 0.2), ellipsoid(x + 0.96, y, z, 0.2, 0.17, 0.17));
-  return join(body, tips, 0.22) + 0.007 * noise(x * 22, y * 22, z * 22);
+  const whole = join(body, tips, 0.22);
+  return whole > 0.2 ? whole - 0.05 : whole + 0.007 * noise(x * 22, y * 22, z * 22);
 }
 
 export const lemons = {
@@ -80,8 +86,9 @@ export const pizza = {
   sky: room([0.9, 0.85, 0.8], [0.3, 0.25, 0.2]),
   map(x, y, z) {
     const r = Math.hypot(x, z);
-    const lumps = 0.06 * cloud(x * 3, 1, z * 3);
     let d = table(x, y, z);
+    if (y > 0.8) return [Math.min(d[0], Math.max(y - 0.7, r - 2.9)), 'crust']; // nothing reaches higher
+    const lumps = 0.06 * cloud(x * 3, 1, z * 3);
     d = nearest(d, [Math.max(r - 2.4, Math.abs(y - 0.12) - 0.12 - lumps) * 0.8, 'cheese'],
       [Math.hypot(r - 2.45, (y - 0.2) * 1.1) - 0.28 - 0.08 * cloud(x * 2, 2, z * 2), 'crust']);
     for (const [a, c, s] of SLICES) d = nearest(d, [ellipsoid(x - a, y - 0.27, z - c, s, 0.06, s), 'salami']);

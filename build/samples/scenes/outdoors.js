@@ -11,9 +11,10 @@ export const lighthouse = {
   sky: daySky,
   far: 120,
   map(x, y, z) {
-    const head = y - 0.6 + 0.055 * ((x + 0.8) ** 2 * 0.6 + z * z) - 0.9 * cloud(x * 0.6 + 4, y * 0.6, z * 0.6) + 0.4;
-    let d = [head * 0.6, 'rock'];
-    d = nearest(d, [y + 1.0 - 0.05 * cloud(x * 0.8, 1, z * 1.6, 3), 'sea']);
+    if (y > 7) return [y - 6.5, 'roof'];
+    const hill = y - 0.6 + 0.055 * ((x + 0.8) ** 2 * 0.6 + z * z) + 0.4;
+    let d = [(hill > 2 ? hill - 0.9 : hill - 0.9 * cloud(x * 0.6 + 4, y * 0.6, z * 0.6)) * 0.6, 'rock'];
+    d = nearest(d, [y > -0.7 ? y + 0.95 : y + 1.0 - 0.05 * cloud(x * 0.8, 1, z * 1.6, 3), 'sea']);
     const r = mix(0.85, 0.5, clamp((y - 0.3) / 4.6));
     d = nearest(d, [Math.max(Math.hypot(x, z) - r, y - 4.9) * 0.9, 'tower'],
       [cylinder(x, y - 4.95, z, 0.78, 0.08), 'iron'],
@@ -63,9 +64,9 @@ export const schoolBus = {
     for (const h of [0.78, 1.02, 1.42]) d = nearest(d, [box(x + 0.45, y - h, z, 2.6, 0.035, 1.0, 0.01), 'black']);
     for (const a of WHEELS) d = nearest(d, [Math.max(Math.hypot(Math.hypot(x - a, y - 0.42) - 0.3, (Math.abs(z) - 0.86) * 0.9) - 0.13, 0), 'tyre'],
       [Math.max(Math.hypot(x - a, y - 0.42) - 0.22, Math.abs(Math.abs(z) - 0.88) - 0.06), 'hub']);
-    const trees = Math.max(y - 3.4 - 2.0 * noise(x * 0.4 + 7, 1, 3) - 0.7 * cloud(x * 1.6, y * 1.6, z), -(z + 9)) * 0.5;
-    const hedge = Math.max(z + 9, y - 3.2 - 2.0 * noise(x * 0.35 + 7, 1, 3) - 0.8 * cloud(x * 1.4, y * 1.4, 2)) * 0.5;
-    return nearest(d, [Math.max(hedge, trees), 'tree']);
+    // far from the trees, the distance to the wall of them does
+    const edge = z > -6 ? z + 7 : Math.max(z + 9, y - 3.2 - 2.0 * noise(x * 0.35 + 7, 1, 3) - 0.8 * cloud(x * 1.4, y * 1.4, 2));
+    return nearest(d, [edge * 0.5, 'tree']);
   },
   material(name, [x, y, z], n) {
     if (name === 'ground') {
