@@ -72,15 +72,15 @@ OBJECTS_$1 := $$(patsubst %.c,$(OUT)/obj/$1/%.o,$$(notdir $$(CLIP_SOURCES_$1))) 
   $$(patsubst %,$(OUT)/obj/$1/pthreadpool/%.o,$$(POOL_SOURCES_$1)) $(OUT)/obj/$1/utf8proc/utf8proc.o
 FLAGS_$1 := $(SIMD_$2) $(if $3,-matomics -mbulk-memory -DCLIP_THREADS=1) $(if $(filter relaxed,$2),-DCLIP_RELAXED=1)
 
-$(OUT)/obj/$1/%.o: src/%.c emcc.mk ; @mkdir -p $$(@D); $(EMSCRIPTEN)/emcc $(CLIP_FLAGS) $$(call speed,$$<) $$(FLAGS_$1) -MMD -MP -c $$< -o $$@
-$(OUT)/obj/$1/%.o: build/%.c emcc.mk ; @mkdir -p $$(@D); $(EMSCRIPTEN)/emcc $(CLIP_FLAGS) $$(call speed,$$<) $$(FLAGS_$1) -MMD -MP -c $$< -o $$@
+$(OUT)/obj/$1/%.o: src/%.c emcc.mk ; @echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc $(CLIP_FLAGS) $$(call speed,$$<) $$(FLAGS_$1) -MMD -MP -c $$< -o $$@
+$(OUT)/obj/$1/%.o: build/%.c emcc.mk ; @echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc $(CLIP_FLAGS) $$(call speed,$$<) $$(FLAGS_$1) -MMD -MP -c $$< -o $$@
 $(OUT)/obj/$1/pthreadpool/%.o: $(SOURCES)/pthreadpool/src/%.c emcc.mk
-	@mkdir -p $$(@D); $(EMSCRIPTEN)/emcc -Os $(PTHREADPOOL_FLAGS) $$(FLAGS_$1) -c $$< -o $$@
+	@echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc -Os $(PTHREADPOOL_FLAGS) $$(FLAGS_$1) -c $$< -o $$@
 $(OUT)/obj/$1/utf8proc/%.o: $(SOURCES)/utf8proc/%.c emcc.mk
-	@mkdir -p $$(@D); $(EMSCRIPTEN)/emcc -Os $(OPTIMIZE) -w -DUTF8PROC_STATIC $$(FLAGS_$1) -c $$< -o $$@
+	@echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc -Os $(OPTIMIZE) -w -DUTF8PROC_STATIC $$(FLAGS_$1) -c $$< -o $$@
 
 $(OUT)/link/clip-$1.wasm: $$(OBJECTS_$1) $$(XNNPACK_OBJECTS_$2)
-	@mkdir -p $$(@D); $(WASM_LD) -m wasm32 $(LINK) $(if $3,$(LINK_THREADS)) $$^ $$(call LIBRARIES,$(if $3,-ww)) -o $$@
+	@echo '  ld $$@'; mkdir -p $$(@D); $(WASM_LD) -m wasm32 $(LINK) $(if $3,$(LINK_THREADS)) $$^ $$(call LIBRARIES,$(if $3,-ww)) -o $$@
 
 -include $$(OBJECTS_$1:.o=.d)
 endef
@@ -103,7 +103,7 @@ WASM_OPT_FLAGS := -O3 --enable-simd --enable-bulk-memory --enable-sign-ext --ena
 $(foreach v,$(VARIANTS),$(eval $(call variant,$v,$(firstword $(subst -, ,$v)),$(findstring threads,$v))))
 
 $(OUT)/wasm/clip-%.wasm: $(OUT)/link/clip-%.wasm
-	@mkdir -p $(@D); $(WASM_OPT) $(WASM_OPT_FLAGS) $(if $(findstring relaxed,$*),--enable-relaxed-simd) \
+	@echo '  opt $@'; mkdir -p $(@D); $(WASM_OPT) $(WASM_OPT_FLAGS) $(if $(findstring relaxed,$*),--enable-relaxed-simd) \
 	  $(if $(findstring threads,$*),--enable-threads) $< -o $@
 
 web/wasm/%.wasm: $(OUT)/wasm/%.wasm
@@ -111,8 +111,11 @@ web/wasm/%.wasm: $(OUT)/wasm/%.wasm
 
 MODULES := $(VARIANTS:%=web/wasm/clip-%.wasm)
 
+# Said when a module changed: brotli at its best takes seconds.
+$(OUT)/sizes.txt: $(MODULES)
+	@node build/sizes.mjs $(MODULES) | tee $@
+
 .PHONY: all clean
-all: $(MODULES)
-	@node build/sizes.mjs $(MODULES)
+all: $(OUT)/sizes.txt
 clean:
 	rm -rf $(OUT)/obj $(OUT)/link $(OUT)/wasm $(OUT)/native web/wasm

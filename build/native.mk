@@ -49,17 +49,17 @@ $(TREE)/xnnpack/common.h: $(SOURCES)/xnnpack/src/xnnpack/common.h build/native.m
 # $(call native,asan|release|fuzz)
 define native
 $(NATIVE)/$1/obj/%.o: src/%.c build/native.mk
-	@mkdir -p $$(@D); $(CC) $(NATIVE_CLIP) $(NATIVE_$1) -MMD -MP -c $$< -o $$@
+	@echo '  cc $$@'; mkdir -p $$(@D); $(CC) $(NATIVE_CLIP) $(NATIVE_$1) -MMD -MP -c $$< -o $$@
 $(NATIVE)/$1/obj/xnnpack/%.o: $(SOURCES)/xnnpack/%.c $(TREE)/xnnpack/common.h
-	@mkdir -p $$(@D); $(CC) -std=gnu11 $(NATIVE_$1) $(NATIVE_XNNPACK) -c $(NATIVE)/xnnpack/$$*.c -o $$@
+	@echo '  cc $$@'; mkdir -p $$(@D); $(CC) -std=gnu11 $(NATIVE_$1) $(NATIVE_XNNPACK) -c $(NATIVE)/xnnpack/$$*.c -o $$@
 $(NATIVE)/$1/obj/xnnpack/%.o: $(SOURCES)/xnnpack/%.cc $(TREE)/xnnpack/common.h
-	@mkdir -p $$(@D); $(CXX) -std=c++17 -fno-exceptions -fno-rtti $(NATIVE_$1) $(NATIVE_XNNPACK) -c $(NATIVE)/xnnpack/$$*.cc -o $$@
+	@echo '  cc $$@'; mkdir -p $$(@D); $(CXX) -std=c++17 -fno-exceptions -fno-rtti $(NATIVE_$1) $(NATIVE_XNNPACK) -c $(NATIVE)/xnnpack/$$*.cc -o $$@
 $(NATIVE)/$1/obj/pthreadpool/%.o: $(SOURCES)/pthreadpool/src/%.c build/native.mk
-	@mkdir -p $$(@D); $(CC) $(NATIVE_$1) $(NATIVE_POOL) -c $$< -o $$@
+	@echo '  cc $$@'; mkdir -p $$(@D); $(CC) $(NATIVE_$1) $(NATIVE_POOL) -c $$< -o $$@
 $(NATIVE)/$1/obj/utf8proc/%.o: $(SOURCES)/utf8proc/%.c build/native.mk
-	@mkdir -p $$(@D); $(CC) $(NATIVE_$1) -w -fno-sanitize=undefined -DUTF8PROC_STATIC -c $$< -o $$@
+	@echo '  cc $$@'; mkdir -p $$(@D); $(CC) $(NATIVE_$1) -w -fno-sanitize=undefined -DUTF8PROC_STATIC -c $$< -o $$@
 $(NATIVE)/$1/obj/cmocka.o: $(SOURCES)/cmocka/src/cmocka.c build/native.mk
-	@mkdir -p $$(@D); $(CC) $(NATIVE_$1) $(CMOCKA_FLAGS) -c $$< -o $$@
+	@echo '  cc $$@'; mkdir -p $$(@D); $(CC) $(NATIVE_$1) $(CMOCKA_FLAGS) -c $$< -o $$@
 
 NATIVE_OBJECTS_$1 := $(NATIVE_SOURCES:src/%.c=$(NATIVE)/$1/obj/%.o) $(NATIVE_POOL_SOURCES:%=$(NATIVE)/$1/obj/pthreadpool/%.o) \
   $(NATIVE)/$1/obj/utf8proc/utf8proc.o $(patsubst %,$(NATIVE)/$1/obj/xnnpack/%.o,$(basename $(call xnnpack_sources,simd)))
@@ -67,11 +67,11 @@ $(NATIVE)/$1/libclip.a: $$(NATIVE_OBJECTS_$1)
 	@rm -f $$@; ar rcs $$@ $$^
 
 $(NATIVE)/$1/test_%: tests/c/test_%.c $(NATIVE)/$1/libclip.a $(NATIVE)/$1/obj/cmocka.o
-	@$(CC) $(NATIVE_CLIP) $(NATIVE_$1) -MMD -MP -MF $$@.d $$(filter %.c %.o %.a,$$^) $(NATIVE_LINK) -o $$@
+	@echo '  ld $$@'; $(CC) $(NATIVE_CLIP) $(NATIVE_$1) -MMD -MP -MF $$@.d $$(filter %.c %.o %.a,$$^) $(NATIVE_LINK) -o $$@
 $(NATIVE)/$1/bench_%: tests/bench/bench_%.c $(NATIVE)/$1/libclip.a
-	@$(CC) $(NATIVE_CLIP) $(NATIVE_$1) -MMD -MP -MF $$@.d $$(filter %.c %.o %.a,$$^) $(NATIVE_LINK) -o $$@
+	@echo '  ld $$@'; $(CC) $(NATIVE_CLIP) $(NATIVE_$1) -MMD -MP -MF $$@.d $$(filter %.c %.o %.a,$$^) $(NATIVE_LINK) -o $$@
 $(NATIVE)/$1/fuzz_%: tests/fuzz/fuzz_%.c $(NATIVE)/$1/libclip.a
-	@$(CC) $(NATIVE_CLIP) $(NATIVE_$1) -fsanitize=fuzzer -MMD -MP -MF $$@.d $$(filter %.c %.o %.a,$$^) $(NATIVE_LINK) -o $$@
+	@echo '  ld $$@'; $(CC) $(NATIVE_CLIP) $(NATIVE_$1) -fsanitize=fuzzer -MMD -MP -MF $$@.d $$(filter %.c %.o %.a,$$^) $(NATIVE_LINK) -o $$@
 -include $$(NATIVE_OBJECTS_$1:.o=.d)
 endef
 
@@ -85,11 +85,11 @@ $(foreach v,asan release fuzz,$(eval $(call native,$v)))
 WASM_TESTS := $(OUT)/wasm-tests
 WASM_TEST_LIBRARY := $(filter-out %/runtime.o %/wasm.o,$(OBJECTS_simd)) $(XNNPACK_OBJECTS_simd)
 $(WASM_TESTS)/cmocka.o: $(SOURCES)/cmocka/src/cmocka.c build/native.mk
-	@mkdir -p $(@D); $(EMSCRIPTEN)/emcc -O1 $(CMOCKA_FLAGS) -c $< -o $@
+	@echo '  cc $@'; mkdir -p $(@D); $(EMSCRIPTEN)/emcc -O1 $(CMOCKA_FLAGS) -c $< -o $@
 $(WASM_TESTS)/%.o: tests/c/%.c build/native.mk
-	@mkdir -p $(@D); $(EMSCRIPTEN)/emcc $(filter-out -DNDEBUG,$(CLIP_FLAGS)) -O1 $(SIMD_simd) $(CMOCKA_INCLUDE) -MMD -MP -c $< -o $@
+	@echo '  cc $@'; mkdir -p $(@D); $(EMSCRIPTEN)/emcc $(filter-out -DNDEBUG,$(CLIP_FLAGS)) -O1 $(SIMD_simd) $(CMOCKA_INCLUDE) -MMD -MP -c $< -o $@
 $(WASM_TESTS)/test_%.js: $(WASM_TESTS)/test_%.o $(WASM_TESTS)/cmocka.o $(WASM_TEST_LIBRARY)
-	@$(EMSCRIPTEN)/emcc -O1 $(SIMD_simd) -Wl,--gc-sections -sNODERAWFS=1 -sALLOW_MEMORY_GROWTH=1 -sMAXIMUM_MEMORY=4GB \
+	@echo '  ld $@'; $(EMSCRIPTEN)/emcc -O1 $(SIMD_simd) -Wl,--gc-sections -sNODERAWFS=1 -sALLOW_MEMORY_GROWTH=1 -sMAXIMUM_MEMORY=4GB \
 	  -sSTACK_SIZE=1MB -sEXIT_RUNTIME=1 -sENVIRONMENT=node $^ -o $@
 	@echo '{ "type": "commonjs" }' > $(@D)/package.json
 

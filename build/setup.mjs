@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { BuildError, JOBS, ROOT, aptInstall, ensureCommands, must, step, which } from './steps.mjs';
+import { BuildError, ROOT, aptInstall, ensureCommands, make, must, step, which } from './steps.mjs';
 
 export function checkNode() {
   if (Number(process.versions.node.split('.')[0]) < 20)
@@ -13,7 +13,8 @@ export function checkNode() {
 /** The four WebAssembly modules, with Emscripten and the C libraries' sources if need be. */
 export async function ensureModules() {
   await ensureCommands([['make', 'make'], ['python3', 'python3'], ['xz', 'xz-utils'], ['ar', 'binutils'], ['flock', 'util-linux']]);
-  await step('WebAssembly modules', () => must('make', ['-f', 'emcc.mk', JOBS, '--no-print-directory']));
+  await step('toolchain and C libraries', () => make('emcc.mk', 'build/out/toolchain.mk', 'build/out/sources.mk'));
+  await step('WebAssembly modules', () => make('emcc.mk'));
 }
 
 /** node_modules as package-lock.json says. */

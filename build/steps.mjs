@@ -7,7 +7,6 @@ import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-export const JOBS = `-j${availableParallelism()}`;
 
 /** A failure that is told to the user without a stack trace. */
 export class BuildError extends Error {}
@@ -36,6 +35,35 @@ export function run(command, args, { env = {}, onOutput } = {}) {
 export async function must(command, args, options) {
   const status = await run(command, args, options);
   if (status !== 0) throw new BuildError(`${command} ${args.join(' ')} failed with ${status} (see above)`);
+}
+
+/**
+ * Runs make, and shows how far it is: each of its rules says "  cc FILE" and the like. On a terminal that is one line that
+ * changes, elsewhere a line every hundred files.
+ */
+export async function make(makefile, ...targets) {
+  const args = ['-f', makefile, '--silent', '--no-print-directory', ...targets];
+  const isRule = (line) => /^  (cc|ld|opt) /.test(line);
+  const todo = (output('make', ['-n', ...args]) ?? '').split('\n').filter((line) => line.startsWith("echo '  ")).length;
+  const terminal = process.stdout.isTTY;
+  let done = 0;
+  let rest = '';
+  const show = (line) => {
+    if (!isRule(line)) return console.log(terminal && done ? `\r\x1b[K${line}` : line);
+    done++;
+    if (terminal) process.stdout.write(`\r\x1b[K  ${done} of ${todo}  ${line.split('/').at(-1)}`);
+    else if (done % 100 === 0) console.log(`  ${done} of ${todo} files`);
+  };
+  const status = await run('make', [`-j${availableParallelism()}`, ...args], {
+    onOutput: (text) => {
+      const lines = (rest + text).split('\n');
+      rest = lines.pop();
+      lines.forEach(show);
+    },
+  });
+  if (terminal && done) process.stdout.write('\r\x1b[K');
+  if (rest) console.log(rest);
+  if (status !== 0) throw new BuildError(`make -f ${makefile} ${targets.join(' ')} failed (see above)`);
 }
 
 /** The path of the first of `names` that is on PATH, or undefined. */

@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkNode, ensureChromium, ensureModules, ensurePackages } from './setup.mjs';
-import { BuildError, JOBS, ROOT, ensureCommands, main, must, output, run, step } from './steps.mjs';
+import { BuildError, ROOT, ensureCommands, main, make, output, run, step } from './steps.mjs';
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 
@@ -61,7 +61,7 @@ async function cmocka(name, command, args, env) {
 
 async function native() {
   await ensureCommands([['clang|gcc', 'clang'], ['make', 'make']]);
-  await step('build the C tests for this machine', () => must('make', ['-f', 'build/native.mk', JOBS, '--no-print-directory', 'tests']));
+  await step('build the C tests for this machine', () => make('build/native.mk', 'tests'));
   const env = { ASAN_OPTIONS: 'detect_leaks=1:abort_on_error=0', UBSAN_OPTIONS: 'print_stacktrace=1' };
   for (const file of files('tests/c', /^test_.*\.c$/)) {
     const name = file.slice('tests/c/'.length, -2);
@@ -70,7 +70,7 @@ async function native() {
 }
 
 async function wasm() {
-  await step('build the C tests as WebAssembly', () => must('make', ['-f', 'build/native.mk', JOBS, '--no-print-directory', 'wasm-tests']));
+  await step('build the C tests as WebAssembly', () => make('build/native.mk', 'wasm-tests'));
   for (const file of files('tests/c', /^test_.*\.c$/)) {
     const name = file.slice('tests/c/'.length, -2);
     await cmocka(`${name} (wasm)`, process.execPath, [`build/out/wasm-tests/${name}.js`]);

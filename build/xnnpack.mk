@@ -17,8 +17,8 @@ xnnpack_sources = $(shell awk '$$1 == "both" || $$1 == "$1" {print $$2}' build/x
 define xnnpack
 XNNPACK_OBJECTS_$1 := $(patsubst %,$(OUT)/obj/xnnpack-$1/%.o,$(basename $(call xnnpack_sources,$1)))
 $(OUT)/obj/xnnpack-$1/%.o: $(SOURCES)/xnnpack/%.c build/xnnpack.mk emcc.mk
-	@mkdir -p $$(@D); $(EMSCRIPTEN)/emcc -std=gnu11 $(XNNPACK_FLAGS) $(SIMD_$1) $$(if $$(findstring /gen/,$$<),-O3,-Os) -c $$< -o $$@
+	@echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc -std=gnu11 $(XNNPACK_FLAGS) $(SIMD_$1) $$(if $$(findstring /gen/,$$<),-O3,-Os) -c $$< -o $$@
 $(OUT)/obj/xnnpack-$1/%.o: $(SOURCES)/xnnpack/%.cc build/xnnpack.mk emcc.mk
-	@mkdir -p $$(@D); $(EMSCRIPTEN)/em++ -std=c++17 -fno-exceptions -fno-rtti $(XNNPACK_FLAGS) $(SIMD_$1) $$(if $$(findstring /gen/,$$<),-O3,-Os) -c $$< -o $$@
+	@echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/em++ -std=c++17 -fno-exceptions -fno-rtti $(XNNPACK_FLAGS) $(SIMD_$1) $$(if $$(findstring /gen/,$$<),-O3,-Os) -c $$< -o $$@
 endef
 $(foreach v,simd relaxed,$(eval $(call xnnpack,$v)))
