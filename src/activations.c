@@ -15,13 +15,14 @@ void clip_activations_layout(clip_activations *a, const clip_kernels *kernels, c
         a->own = clip_arena_take(arena, rows * width, sizeof(float));
         return;
     }
-    size_t bytes = precision == CLIP_Q8 && kernels->form == CLIP_ACTIVATION_I16 ? 2 : 1;
+    clip_activation_form form = precision == CLIP_Q8 ? kernels->q8_form : kernels->q4_form;
+    size_t bytes = form == CLIP_ACTIVATION_I16 ? 2 : 1;
     a->stride = round_up(width, 16) * bytes;
     a->q = clip_arena_take(arena, rows, a->stride);
     a->scale = clip_arena_take(arena, rows, sizeof(float));
     a->offset = clip_arena_take(arena, rows, sizeof(float));
     a->scratch = clip_arena_take(arena, rows * width, sizeof(float));
-    if (precision == CLIP_Q4) a->group_sum = clip_arena_take(arena, rows * (width / CLIP_Q4_GROUP), sizeof(float));
+    if (precision == CLIP_Q4 && bytes == 1) a->group_sum = clip_arena_take(arena, rows * (width / CLIP_Q4_GROUP), sizeof(int32_t));
 }
 
 /* y = (x - mean) / sqrt(variance + epsilon) gain + bias; two passes over the row, as exact as the reference's. */
@@ -64,71 +65,82 @@ static void extent(const float *x, size_t width, float *least, float *largest) {
     }
 }
 
-/* round((x - offset) inverse) as int32; NaN becomes 0, and what is out of range saturates. */
-static v128_t quantize4(const float *x, v128_t offset, v128_t inverse) {
-    return wasm_i32x4_trunc_sat_f32x4(wasm_f32x4_nearest(wasm_f32x4_mul(wasm_f32x4_sub(wasm_v128_load(x), offset), inverse)));
+/* ---- quantization: q = round((x - offset) / scale), 16 inputs at a time ---- */
+
+/* Adding 1.5 2^23 rounds to a whole number, half to even, and leaves it in the low bits: three instructions where conversions that saturate
+ * take a dozen. NaN and what is out of range become some number, which narrowing brings into range. */
+static inline v128_t round4(const float *x, v128_t offset, v128_t inverse) {
+    const v128_t magic = wasm_f32x4_splat(12582912.0f);
+    v128_t scaled = wasm_f32x4_mul(wasm_f32x4_sub(wasm_v128_load(x), offset), inverse);
+    return wasm_i32x4_sub(wasm_f32x4_add(scaled, magic), magic);
 }
 
-/* Sixteen inputs at a time; a tail is copied to where zeros follow it. The weights beyond a row's width are zeros. */
-typedef void (*store16)(const float *x, v128_t offset, v128_t inverse, unsigned char *to);
-
-static void store_u8(const float *x, v128_t offset, v128_t inverse, unsigned char *to) {
-    v128_t a = wasm_i16x8_narrow_i32x4(quantize4(x, offset, inverse), quantize4(x + 4, offset, inverse));
-    v128_t b = wasm_i16x8_narrow_i32x4(quantize4(x + 8, offset, inverse), quantize4(x + 12, offset, inverse));
-    wasm_v128_store(to, wasm_u8x16_narrow_i16x8(a, b));
-}
-static void store_u8_less_128(const float *x, v128_t offset, v128_t inverse, unsigned char *to) {
-    store_u8(x, offset, inverse, to);
-    wasm_v128_store(to, wasm_v128_xor(wasm_v128_load(to), wasm_i8x16_splat(-128)));
-}
-static void store_i16(const float *x, v128_t offset, v128_t inverse, unsigned char *to) {
-    unsigned char bytes[16];
-    store_u8(x, offset, inverse, bytes);
-    v128_t all = wasm_v128_load(bytes);
-    wasm_v128_store(to, wasm_u16x8_extend_low_u8x16(all));
-    wasm_v128_store(to + 16, wasm_u16x8_extend_high_u8x16(all));
-}
-static void store_s8(const float *x, v128_t offset, v128_t inverse, unsigned char *to) {
-    v128_t a = wasm_i16x8_narrow_i32x4(quantize4(x, offset, inverse), quantize4(x + 4, offset, inverse));
-    v128_t b = wasm_i16x8_narrow_i32x4(quantize4(x + 8, offset, inverse), quantize4(x + 12, offset, inverse));
-    wasm_v128_store(to, wasm_i8x16_narrow_i16x8(a, b));
+static inline void store16(clip_activation_form form, const float *x, v128_t offset, v128_t inverse, unsigned char *to) {
+    v128_t a = wasm_i16x8_narrow_i32x4(round4(x, offset, inverse), round4(x + 4, offset, inverse));
+    v128_t b = wasm_i16x8_narrow_i32x4(round4(x + 8, offset, inverse), round4(x + 12, offset, inverse));
+    if (form == CLIP_ACTIVATION_I16) {
+        wasm_v128_store(to, a);
+        wasm_v128_store(to + 16, b);
+    } else if (form == CLIP_ACTIVATION_S8) {
+        wasm_v128_store(to, wasm_i8x16_narrow_i16x8(a, b));
+    } else if (form == CLIP_ACTIVATION_U7) {
+        wasm_v128_store(to, wasm_u8x16_min(wasm_u8x16_narrow_i16x8(a, b), wasm_i8x16_splat(127)));
+    } else {
+        wasm_v128_store(to, wasm_u8x16_narrow_i16x8(a, b));
+    }
 }
 
-static void store_row(const float *x, size_t width, float offset, float inverse, size_t bytes, store16 store, unsigned char *to) {
+/* A tail is filled up with what becomes 0; the weights beyond a row's width are zeros besides. */
+static void store_row(clip_activation_form form, const float *x, size_t width, float offset, float inverse, unsigned char *to) {
     v128_t o = wasm_f32x4_splat(offset), s = wasm_f32x4_splat(inverse);
-    size_t i;
-    for (i = 0; i + 16 <= width; i += 16) store(x + i, o, s, to + i * bytes);
+    size_t i, bytes = form == CLIP_ACTIVATION_I16 ? 2 : 1;
+    for (i = 0; i + 16 <= width; i += 16) store16(form, x + i, o, s, to + i * bytes);
     if (i == width) return;
     float tail[16];
     for (size_t j = 0; j < 16; j++) tail[j] = i + j < width ? x[i + j] : offset;
-    store(tail, o, s, to + i * bytes);
+    store16(form, tail, o, s, to + i * bytes);
 }
 
-/* 0 where a row is constant (or not finite): then every q is 0 and the offset says it all. */
-static float inverse_of(float scale) { return isnormal(scale) && isfinite(scale) ? 1 / scale : 0; }
-
-static void quantize_row(clip_activations *a, const clip_kernels *kernels, size_t row, const float *x) {
-    float least, largest;
-    unsigned char *to = a->q + row * a->stride;
-    extent(x, a->width, &least, &largest);
-    if (a->precision == CLIP_Q4) {
-        float scale = fmaxf(-least, largest) / 127, inverse = inverse_of(scale);
-        store_row(x, a->width, 0, inverse, 1, store_s8, to);
-        a->scale[row] = inverse > 0 ? scale : 0;
-        a->offset[row] = 0;
-        size_t groups = a->width / CLIP_Q4_GROUP;
-        for (size_t g = 0; g < groups; g++) {
-            int32_t sum = 0;
-            for (size_t i = 0; i < CLIP_Q4_GROUP; i++) sum += (int8_t)to[g * CLIP_Q4_GROUP + i];
-            a->group_sum[row * groups + g] = (float)sum;
-        }
-        return;
+/* Range of q. In 16 bits: the most that cannot overflow 32 with int8 weights, or with a group of int4 ones. */
+static void range_of(clip_activation_form form, const clip_activations *a, float *from, float *to) {
+    float most = 32767;
+    switch (form) {
+    case CLIP_ACTIVATION_U8: *from = 0, *to = 255; break;
+    case CLIP_ACTIVATION_U7: *from = 0, *to = 127; break;
+    case CLIP_ACTIVATION_S8: *from = a->precision == CLIP_Q8 ? -128 : -127, *to = 127; break;
+    case CLIP_ACTIVATION_I16:
+        if (a->precision == CLIP_Q8) most = fminf(32767, floorf(16777215.0f / (float)a->width));
+        *from = -most, *to = most;
+        break;
     }
-    float scale = (largest - least) / 255, inverse = inverse_of(scale);
-    int i16 = kernels->form == CLIP_ACTIVATION_I16, s8 = kernels->form == CLIP_ACTIVATION_S8;
-    store_row(x, a->width, least, inverse, i16 ? 2 : 1, i16 ? store_i16 : s8 ? store_u8_less_128 : store_u8, to);
-    a->scale[row] = inverse > 0 ? scale : 0;
-    a->offset[row] = least + (s8 ? 128 * a->scale[row] : 0);
+}
+
+/* x = q scale + offset, the row's extent being the range of q. q4 has no offset: its extent is the same to both sides. Rows that are
+ * constant, or not finite, have a scale of 0, and the offset says it all. */
+static void quantize_row(clip_activations *a, const clip_kernels *kernels, size_t row, const float *x) {
+    clip_activation_form form = a->precision == CLIP_Q8 ? kernels->q8_form : kernels->q4_form;
+    float least, largest, from = 0, to = 1;
+    unsigned char *q = a->q + row * a->stride;
+    extent(x, a->width, &least, &largest);
+    range_of(form, a, &from, &to);
+    if (a->precision == CLIP_Q4) {
+        largest = fmaxf(-least, largest);
+        least = -largest;
+    }
+    float scale = (largest - least) / (to - from), inverse = isnormal(scale) && isfinite(1 / scale) ? 1 / scale : 0;
+    if (inverse == 0) scale = 0;
+    a->scale[row] = scale;
+    a->offset[row] = a->precision == CLIP_Q4 ? 0 : least - from * scale;
+    store_row(form, x, a->width, a->offset[row], inverse, q);
+    if (!a->group_sum) return;
+    size_t groups = a->width / CLIP_Q4_GROUP;
+    for (size_t g = 0; g < groups; g++, q += CLIP_Q4_GROUP) {
+        v128_t pairs = wasm_i16x8_add(wasm_i16x8_extadd_pairwise_i8x16(wasm_v128_load(q)),
+                                      wasm_i16x8_extadd_pairwise_i8x16(wasm_v128_load(q + 16)));
+        v128_t fours = wasm_i32x4_extadd_pairwise_i16x8(pairs);
+        fours = wasm_i32x4_add(fours, wasm_i32x4_shuffle(fours, fours, 2, 3, 0, 1));
+        a->group_sum[row * groups + g] = -8 * (wasm_i32x4_extract_lane(fours, 0) + wasm_i32x4_extract_lane(fours, 1));
+    }
 }
 
 /* ---- over all rows, on the pool ---- */
@@ -169,8 +181,8 @@ void clip_activations_set(clip_activations *to, const clip_kernels *kernels, cli
     for_rows(&work, pool);
 }
 
-void clip_activations_set_layer_norm(clip_activations *to, const clip_kernels *kernels, clip_pool *pool, const float *x, size_t rows,
-                                     const float *gain, const float *bias, float epsilon) {
+void clip_activations_set_layer_norm(clip_activations *to, const clip_kernels *kernels, clip_pool *pool, const float *x,
+                                     size_t rows, const float *gain, const float *bias, float epsilon) {
     int plain = to->precision == CLIP_F32;
     row_work work = {plain ? NULL : to, kernels, x, gain, bias, plain ? to->own : to->scratch, rows, to->width, 0, epsilon};
     for_rows(&work, pool);

@@ -10,10 +10,12 @@
 #include "kernels.h"
 #include "vector_math.h"
 
+#define QUERY_ROWS 24 /* queries whose scores are in cache at a time; a multiple of the f32 kernels' tiles */
+
 static size_t padded(size_t keys) { return (keys + CLIP_PANEL - 1) / CLIP_PANEL * CLIP_PANEL; }
 
 /* Of one head: transposed keys (head width, keys) and scores (tile rows, keys), keys padded to whole panels. */
-static size_t head_scratch(size_t head_width, size_t rows) { return (head_width + CLIP_TILE_ROWS) * padded(rows); }
+static size_t head_scratch(size_t head_width, size_t rows) { return (head_width + QUERY_ROWS) * padded(rows); }
 
 size_t clip_attention_scratch(size_t width, size_t heads, size_t rows) { return heads * head_scratch(width / heads, rows); }
 
@@ -60,7 +62,8 @@ static void softmax(float *scores, size_t visible, size_t stride, float scale) {
 }
 
 /* out (rows, d) = p (rows, keys) times the values of the sequence's keys. */
-static void weigh_values(const attention *a, const clip_sequence *s, size_t head, const float *p, size_t p_stride, size_t rows, float *out) {
+static void weigh_values(const attention *a, const clip_sequence *s, size_t head, const float *p, size_t p_stride, size_t rows,
+                         float *out) {
     size_t d = a->head_width, row_stride = 2 * a->width, c = 0;
     const float *values = a->key_value + a->width + head * d, *own = values + s->first * row_stride;
     for (; c + CLIP_PANEL <= d; c += CLIP_PANEL) {
@@ -77,8 +80,8 @@ static void weigh_values(const attention *a, const clip_sequence *s, size_t head
 }
 
 /* Queries [at, at + rows) of the query buffer; place[i] (or first + i) is their row. */
-static void attend_tile(const attention *a, const clip_sequence *s, size_t head, const float *keys, float *scores, size_t stride, size_t at,
-                        size_t rows) {
+static void attend_tile(const attention *a, const clip_sequence *s, size_t head, const float *keys, float *scores, size_t stride,
+                        size_t at, size_t rows) {
     size_t d = a->head_width, visible_keys = s->prefix + s->count;
     const float *query = a->query + at * a->width + head * d;
     for (size_t j = 0; j < visible_keys; j += CLIP_PANEL)
@@ -105,8 +108,8 @@ static void attend_head(void *context, size_t head) {
         if (queries == 0) continue;
         transpose_keys(a, s, head, keys, stride);
         float *scores = keys + a->head_width * stride;
-        for (size_t end = at + queries; at < end; at += CLIP_TILE_ROWS)
-            attend_tile(a, s, head, keys, scores, stride, at, end - at < CLIP_TILE_ROWS ? end - at : CLIP_TILE_ROWS);
+        for (size_t end = at + queries; at < end; at += QUERY_ROWS)
+            attend_tile(a, s, head, keys, scores, stride, at, end - at < QUERY_ROWS ? end - at : QUERY_ROWS);
     }
 }
 
@@ -114,8 +117,21 @@ void clip_attention(const clip_kernels *kernels, clip_pool *pool, const float *q
                     size_t heads, const clip_sequence *sequences, size_t count, const size_t *read, size_t reads, float *out,
                     float *scratch) {
     size_t head_width = width / heads, most = 0;
-    for (size_t i = 0; i < count; i++) most = sequences[i].prefix + sequences[i].count > most ? sequences[i].prefix + sequences[i].count : most;
-    attention a = {kernels, query, key_value, width, heads, head_width, sequences, count, read, reads, out, scratch, head_scratch(head_width, most),
+    for (size_t i = 0; i < count; i++)
+        most = sequences[i].prefix + sequences[i].count > most ? sequences[i].prefix + sequences[i].count : most;
+    attention a = {kernels,
+                   query,
+                   key_value,
+                   width,
+                   heads,
+                   head_width,
+                   sequences,
+                   count,
+                   read,
+                   reads,
+                   out,
+                   scratch,
+                   head_scratch(head_width, most),
                    1 / sqrtf((float)head_width)};
     clip_parallel(pool, heads, attend_head, &a);
 }

@@ -1,19 +1,22 @@
 /* kernels_simd.c - kernels on plain SIMD128, which every engine of today has.
  *
- * Tiles are at most 6 rows by 8 outputs for f32 (12 accumulators, 2 registers of weights, 1 of activations: x86's 16 less one that
- * engines keep), 4 by 8 for the quantized ones, whose products need registers too.
+ * Tiles are sized for x86's 16 registers, less one that engines keep for themselves: a tile of R rows by 8 outputs has 2 R
+ * accumulators, 2 registers of weights, 1 of activations and 1 for a product that is not yet added.
+ *
+ * The only integer product here that adds is i32x4.dot_i16x8 (pmaddwd). Its operands are 16 bits wide, so activations are kept so
+ * (with as many bits as fit: more than 8, which costs nothing), and a panel's weights are widened once, into the first-level cache,
+ * for all rows of the block: that beats widening them anew for each tile of rows (tests/bench/bench_kernels.c).
  */
-#include "kernels.h"
-#include "simd.h"
+#include <string.h>
 
-#define INLINE static inline __attribute__((always_inline))
+#include "kernels_tile.h"
 
-INLINE void f32_tile(size_t rows, const float *a, size_t a_stride, size_t depth, const float *b, size_t b_stride, float *c, size_t c_stride,
-                     int accumulate) {
-    v128_t sum[CLIP_TILE_ROWS][2];
+INLINE void f32_tile(size_t rows, const float *a, size_t a_stride, size_t depth, const float *b, size_t b_stride, float *c,
+                     size_t c_stride, int accumulate) {
+    v128_t sum[4][2];
     for (size_t r = 0; r < rows; r++) {
-        sum[r][0] = accumulate ? wasm_v128_load(c + r * c_stride) : wasm_f32x4_const_splat(0);
-        sum[r][1] = accumulate ? wasm_v128_load(c + r * c_stride + 4) : wasm_f32x4_const_splat(0);
+        sum[r][0] = accumulate ? wasm_v128_load(c + r * c_stride) : wasm_f32x4_splat(0);
+        sum[r][1] = accumulate ? wasm_v128_load(c + r * c_stride + 4) : wasm_f32x4_splat(0);
     }
     for (size_t k = 0; k < depth; k++, b += b_stride) {
         v128_t b0 = wasm_v128_load(b), b1 = wasm_v128_load(b + 4);
@@ -29,91 +32,124 @@ INLINE void f32_tile(size_t rows, const float *a, size_t a_stride, size_t depth,
     }
 }
 
-static void f32(const float *a, size_t a_stride, size_t rows, size_t depth, const float *b, size_t b_stride, float *c, size_t c_stride,
-                int accumulate) {
-    for (; rows >= 4; rows -= 4, a += 4 * a_stride, c += 4 * c_stride) f32_tile(4, a, a_stride, depth, b, b_stride, c, c_stride, accumulate);
-    for (; rows; rows--, a += a_stride, c += c_stride) f32_tile(1, a, a_stride, depth, b, b_stride, c, c_stride, accumulate);
+static void f32(const float *a, size_t a_stride, size_t rows, size_t depth, const float *b, size_t b_stride, float *c,
+                size_t c_stride, int accumulate){
+#define F32_TILE(n, first) \
+    f32_tile(n, a + first * a_stride, a_stride, depth, b, b_stride, c + first * c_stride, c_stride, accumulate)
+    CLIP_TILES(4, CLIP_CASES_4, rows, F32_TILE)
+#undef F32_TILE
 }
 
-/* int32 sums to scaled floats: scale (row_scale sum + row_offset weight_sum). */
-INLINE void store_q8(const clip_tile *t, size_t row, v128_t sum0, v128_t sum1, float *c) {
-    v128_t s = wasm_v128_load32_splat(t->a_scale + row), o = wasm_v128_load32_splat(t->a_offset + row);
-    v128_t z0 = wasm_f32x4_add(wasm_f32x4_mul(s, wasm_f32x4_convert_i32x4(sum0)), wasm_f32x4_mul(o, wasm_v128_load(t->sum)));
-    v128_t z1 = wasm_f32x4_add(wasm_f32x4_mul(s, wasm_f32x4_convert_i32x4(sum1)), wasm_f32x4_mul(o, wasm_v128_load(t->sum + 4)));
-    wasm_v128_store(c, wasm_f32x4_mul(z0, wasm_v128_load(t->scale)));
-    wasm_v128_store(c + 4, wasm_f32x4_mul(z1, wasm_v128_load(t->scale + 4)));
-}
-
-/* Panel: for each two inputs, 8 outputs' pairs of int8. Activations are 16 bits wide already: a pair is splat, the weights widened,
- * i32x4.dot_i16x8 multiplies and adds pairs. */
-INLINE void q8_tile(const clip_tile *t, size_t first, size_t rows, float *c) {
-    v128_t sum[4][2];
-    const unsigned char *a = t->a + first * t->a_stride, *w = t->panel;
-    for (size_t r = 0; r < rows; r++) sum[r][0] = sum[r][1] = wasm_i32x4_const_splat(0);
-    for (size_t k = 0; k < t->depth; k += 2, w += 16) {
-        v128_t packed = wasm_v128_load(w), w0 = wasm_i16x8_extend_low_i8x16(packed), w1 = wasm_i16x8_extend_high_i8x16(packed);
+/* Products of 16 bits. w: for each two inputs 8 outputs' pairs, as int16. */
+INLINE void dot_pairs(size_t rows, const unsigned char *a, size_t a_stride, const unsigned char *w, size_t depth, v128_t sum[][2]) {
+    for (size_t k = 0; k < depth; k += 2, w += 32) {
+        v128_t w0 = wasm_v128_load(w), w1 = wasm_v128_load(w + 16);
         for (size_t r = 0; r < rows; r++) {
-            v128_t x = wasm_v128_load32_splat(a + r * t->a_stride + 2 * k);
+            v128_t x = wasm_v128_load32_splat(a + r * a_stride + 2 * k);
             sum[r][0] = wasm_i32x4_add(sum[r][0], wasm_i32x4_dot_i16x8(x, w0));
             sum[r][1] = wasm_i32x4_add(sum[r][1], wasm_i32x4_dot_i16x8(x, w1));
         }
     }
-    for (size_t r = 0; r < rows; r++) store_q8(t, first + r, sum[r][0], sum[r][1], c + (first + r) * CLIP_PANEL);
 }
 
+#define CHUNK \
+    1024 /* inputs of a panel that are widened at a time: 16 KiB, half of a first-level cache. A multiple of CLIP_Q4_GROUP. */
+
+INLINE void q8_tile(size_t rows, const unsigned char *a, size_t a_stride, const unsigned char *w, size_t depth, int32_t *sums) {
+    v128_t sum[5][2];
+    for (size_t r = 0; r < rows; r++) {
+        sum[r][0] = wasm_v128_load(sums + r * CLIP_PANEL);
+        sum[r][1] = wasm_v128_load(sums + r * CLIP_PANEL + 4);
+    }
+    dot_pairs(rows, a, a_stride, w, depth, sum);
+    for (size_t r = 0; r < rows; r++) {
+        wasm_v128_store(sums + r * CLIP_PANEL, sum[r][0]);
+        wasm_v128_store(sums + r * CLIP_PANEL + 4, sum[r][1]);
+    }
+}
+
+/* Panel: for each two inputs, 8 outputs' pairs of int8. */
 static void q8(const clip_tile *t, size_t rows, float *c) {
-    size_t r = 0;
-    for (; r + 4 <= rows; r += 4) q8_tile(t, r, 4, c);
-    if (rows - r == 3) q8_tile(t, r, 3, c);
-    else if (rows - r == 2) q8_tile(t, r, 2, c);
-    else if (rows - r == 1) q8_tile(t, r, 1, c);
+    unsigned char wide[CHUNK * CLIP_PANEL * 2];
+    int32_t sums[CLIP_BLOCK_ROWS * CLIP_PANEL];
+    memset(sums, 0, rows * CLIP_PANEL * sizeof *sums);
+    for (size_t k = 0; k < t->depth; k += CHUNK) {
+        size_t depth = t->depth - k < CHUNK ? t->depth - k : CHUNK;
+        const unsigned char *panel = t->panel + k * CLIP_PANEL, *a = t->a + 2 * k;
+        for (size_t i = 0; i < depth * CLIP_PANEL; i += 8) wasm_v128_store(wide + 2 * i, wasm_i16x8_load8x8(panel + i));
+#define Q8_TILE(n, first) q8_tile(n, a + first * t->a_stride, t->a_stride, wide, depth, sums + first * CLIP_PANEL)
+        CLIP_TILES(5, CLIP_CASES_5, rows, Q8_TILE)
+#undef Q8_TILE
+    }
+    clip_finish_q8(t, rows, sums, c);
 }
 
-/* Panel: for each four inputs, 16 bytes: 8 outputs by 4 nibbles; low nibbles are outputs 0..3, high ones 4..7. Activations are
- * signed bytes; a group's sum of nibble products, less 8 times the sum of its activations, is scaled and added up in f32. */
-INLINE void q4_tile(const clip_tile *t, size_t first, size_t rows, float *c) {
-    v128_t total[2][2];
-    const unsigned char *a = t->a + first * t->a_stride, *w = t->panel;
-    const v128_t low = wasm_i8x16_const_splat(15);
-    for (size_t r = 0; r < rows; r++) total[r][0] = total[r][1] = wasm_f32x4_const_splat(0);
-    for (size_t g = 0; g < t->depth / CLIP_Q4_GROUP; g++) {
-        v128_t sum[2][4]; /* pairs of partial sums: outputs 0, 1; 2, 3; 4, 5; 6, 7 */
-        for (size_t r = 0; r < rows; r++) sum[r][0] = sum[r][1] = sum[r][2] = sum[r][3] = wasm_i32x4_const_splat(0);
-        for (size_t k = 0; k < CLIP_Q4_GROUP; k += 4, w += 16) {
-            v128_t packed = wasm_v128_load(w), w0 = wasm_v128_and(packed, low), w1 = wasm_u8x16_shr(packed, 4);
-            v128_t w00 = wasm_u16x8_extend_low_u8x16(w0), w01 = wasm_u16x8_extend_high_u8x16(w0);
-            v128_t w10 = wasm_u16x8_extend_low_u8x16(w1), w11 = wasm_u16x8_extend_high_u8x16(w1);
-            for (size_t r = 0; r < rows; r++) {
-                v128_t x = wasm_i16x8_extend_low_i8x16(wasm_v128_load32_splat(a + r * t->a_stride + g * CLIP_Q4_GROUP + k));
-                sum[r][0] = wasm_i32x4_add(sum[r][0], wasm_i32x4_dot_i16x8(x, w00));
-                sum[r][1] = wasm_i32x4_add(sum[r][1], wasm_i32x4_dot_i16x8(x, w01));
-                sum[r][2] = wasm_i32x4_add(sum[r][2], wasm_i32x4_dot_i16x8(x, w10));
-                sum[r][3] = wasm_i32x4_add(sum[r][3], wasm_i32x4_dot_i16x8(x, w11));
-            }
-        }
+/* Adds up groups: an integer sum for each, scaled, in c. */
+INLINE void q4_tile(size_t rows, const unsigned char *a, size_t a_stride, const unsigned char *w, size_t groups, const float *scale,
+                    float *c) {
+    v128_t total[5][2];
+    for (size_t r = 0; r < rows; r++) {
+        total[r][0] = wasm_v128_load(c + r * CLIP_PANEL);
+        total[r][1] = wasm_v128_load(c + r * CLIP_PANEL + 4);
+    }
+    for (size_t g = 0; g < groups; g++, a += CLIP_Q4_GROUP * 2, w += CLIP_Q4_GROUP * CLIP_PANEL * 2, scale += CLIP_PANEL) {
+        v128_t sum[5][2];
+        for (size_t r = 0; r < rows; r++) sum[r][0] = sum[r][1] = wasm_i32x4_splat(0);
+        dot_pairs(rows, a, a_stride, w, CLIP_Q4_GROUP, sum);
+        v128_t scale0 = wasm_v128_load(scale), scale1 = wasm_v128_load(scale + 4);
         for (size_t r = 0; r < rows; r++) {
-            v128_t less = wasm_f32x4_mul(wasm_v128_load32_splat(t->group_sum + (first + r) * t->group_stride + g), wasm_f32x4_const_splat(-8));
-            for (int half = 0; half < 2; half++) {
-                v128_t x = sum[r][2 * half], y = sum[r][2 * half + 1];
-                v128_t whole = wasm_i32x4_add(wasm_i32x4_shuffle(x, y, 0, 2, 4, 6), wasm_i32x4_shuffle(x, y, 1, 3, 5, 7));
-                v128_t scaled = wasm_f32x4_mul(wasm_f32x4_add(wasm_f32x4_convert_i32x4(whole), less), wasm_v128_load(t->scale + g * CLIP_PANEL + 4 * half));
-                total[r][half] = wasm_f32x4_add(total[r][half], scaled);
-            }
+            total[r][0] = wasm_f32x4_add(total[r][0], wasm_f32x4_mul(wasm_f32x4_convert_i32x4(sum[r][0]), scale0));
+            total[r][1] = wasm_f32x4_add(total[r][1], wasm_f32x4_mul(wasm_f32x4_convert_i32x4(sum[r][1]), scale1));
         }
     }
     for (size_t r = 0; r < rows; r++) {
-        v128_t s = wasm_v128_load32_splat(t->a_scale + first + r);
-        wasm_v128_store(c + (first + r) * CLIP_PANEL, wasm_f32x4_mul(total[r][0], s));
-        wasm_v128_store(c + (first + r) * CLIP_PANEL + 4, wasm_f32x4_mul(total[r][1], s));
+        wasm_v128_store(c + r * CLIP_PANEL, total[r][0]);
+        wasm_v128_store(c + r * CLIP_PANEL + 4, total[r][1]);
     }
 }
 
+/* Four outputs' four inputs each, as bytes 0..15, to pairs of int16 -8..7: inputs 0 and 1 of each output, then inputs 2 and 3. */
+INLINE void widen_nibbles(v128_t nibbles, unsigned char *first_pairs, unsigned char *second_pairs) {
+    v128_t signed_nibbles = wasm_i8x16_sub(nibbles, wasm_i8x16_splat(8));
+    v128_t low = wasm_i16x8_extend_low_i8x16(signed_nibbles), high = wasm_i16x8_extend_high_i8x16(signed_nibbles);
+    wasm_v128_store(first_pairs, wasm_i32x4_shuffle(low, high, 0, 2, 4, 6));
+    wasm_v128_store(second_pairs, wasm_i32x4_shuffle(low, high, 1, 3, 5, 7));
+}
+
+/* Panel: for each four inputs, 16 bytes; byte 4 o + i has input i of output o in its low nibble, of output o + 4 in its high one. */
 static void q4(const clip_tile *t, size_t rows, float *c) {
-    size_t r = 0;
-    for (; r + 2 <= rows; r += 2) q4_tile(t, r, 2, c);
-    if (r < rows) q4_tile(t, r, 1, c);
+    unsigned char wide[CHUNK * CLIP_PANEL * 2];
+    const v128_t low = wasm_i8x16_splat(15);
+    memset(c, 0, rows * CLIP_PANEL * sizeof *c);
+    for (size_t k = 0; k < t->depth; k += CHUNK) {
+        size_t depth = t->depth - k < CHUNK ? t->depth - k : CHUNK;
+        const unsigned char *panel = t->panel + k * CLIP_PANEL / 2, *a = t->a + 2 * k;
+        for (size_t i = 0; i < depth / 4; i++) {
+            v128_t packed = wasm_v128_load(panel + 16 * i);
+            widen_nibbles(wasm_v128_and(packed, low), wide + 64 * i, wide + 64 * i + 32);
+            widen_nibbles(wasm_v128_and(wasm_u16x8_shr(packed, 4), low), wide + 64 * i + 16, wide + 64 * i + 48);
+        }
+#define Q4_TILE(n, first)                                                                                                    \
+    q4_tile(n, a + first * t->a_stride, t->a_stride, wide, depth / CLIP_Q4_GROUP, t->scale + k / CLIP_Q4_GROUP * CLIP_PANEL, \
+            c + first * CLIP_PANEL)
+        CLIP_TILES(5, CLIP_CASES_5, rows, Q4_TILE)
+#undef Q4_TILE
+    }
+    for (size_t r = 0; r < rows; r++) {
+        v128_t s = wasm_v128_load32_splat(t->a_scale + r);
+        for (size_t i = 0; i < CLIP_PANEL; i += 4) {
+            float *at = c + r * CLIP_PANEL + i;
+            wasm_v128_store(at, wasm_f32x4_mul(wasm_v128_load(at), s));
+        }
+    }
 }
 
 void clip_kernels_simd(clip_kernels *kernels) {
-    *kernels = (clip_kernels){.name = "simd", .f32 = f32, .q8 = q8, .q4 = q4, .form = CLIP_ACTIVATION_I16, .q8_unit = 2};
+    *kernels = (clip_kernels){.name = "simd",
+                              .f32 = f32,
+                              .q8 = q8,
+                              .q4 = q4,
+                              .q8_form = CLIP_ACTIVATION_I16,
+                              .q4_form = CLIP_ACTIVATION_I16,
+                              .q8_unit = 2};
 }

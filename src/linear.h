@@ -23,6 +23,13 @@ typedef enum { CLIP_F32 = 0, CLIP_Q8 = 1, CLIP_Q4 = 2 } clip_precision;
 /* The kernels in force, see kernels.h. */
 typedef struct clip_kernels clip_kernels;
 
+/* What was taken off one int8 weight, see kernels_relaxed_pairs.c. */
+typedef struct {
+    uint16_t input;
+    uint8_t output; /* within its panel */
+    int8_t weight;
+} clip_excess;
+
 typedef struct {
     size_t in, out;           /* W is (out, in) */
     clip_precision precision; /* q4 falls back to q8 where in is not a multiple of CLIP_Q4_GROUP */
@@ -31,6 +38,10 @@ typedef struct {
     float *scale;             /* q8: (out), q4: (panels, in / CLIP_Q4_GROUP, CLIP_PANEL) */
     float *sum;               /* q8: (out), sums of W's int8 rows: what an activation's offset is multiplied by */
     float *bias;              /* (out), zeros where the model has none */
+    clip_excess *excess;  /* q8, only for kernels that need it: (panels, excess_room), the first excesses[panel] of each in use */
+    uint16_t *excesses;   /* (panels) */
+    unsigned char *heavy; /* (panels) whether the room of a panel was not enough */
+    size_t excess_room;
 } clip_linear;
 
 /* Takes the buffers from `arena` (which may be measuring). Weights are zero until set. */
@@ -50,13 +61,13 @@ void clip_linear_set_scales(clip_linear *linear, const clip_kernels *kernels, si
 typedef struct {
     size_t rows, width;
     clip_precision precision;
-    size_t stride;      /* bytes from row to row of q */
-    const float *f32;   /* f32: (rows, width), the caller's buffer or own */
-    float *own;         /* f32: (rows, width), what layer normalisation writes */
-    unsigned char *q;   /* q8: x = q scale + offset; q4: x = q scale, signed */
+    size_t stride;         /* bytes from row to row of q */
+    const float *f32;      /* f32: (rows, width), the caller's buffer or own */
+    float *own;            /* f32: (rows, width), what layer normalisation writes */
+    unsigned char *q;      /* q8: x = q scale + offset; q4: x = q scale, signed */
     float *scale, *offset; /* (rows) */
-    float *group_sum;   /* q4: (rows, width / CLIP_Q4_GROUP), sums of q */
-    float *scratch;     /* (rows, width), normalised rows before they are quantized */
+    int32_t *group_sum;    /* q4, if the kernel needs it: (rows, width / CLIP_Q4_GROUP), -8 times sums of q */
+    float *scratch;        /* (rows, width), normalised rows before they are quantized */
 } clip_activations;
 
 /* Buffers for at most `rows` rows of `width`, for linears of `precision`. */
@@ -66,8 +77,8 @@ void clip_activations_layout(clip_activations *activations, const clip_kernels *
 /* Fills `to` from x (rows, width). In f32 this only remembers x, which must stay as it is until the products are done. */
 void clip_activations_set(clip_activations *to, const clip_kernels *kernels, clip_pool *pool, const float *x, size_t rows);
 /* The same from layer_norm(x) (Ba et al. 2016); gain and bias are (width). */
-void clip_activations_set_layer_norm(clip_activations *to, const clip_kernels *kernels, clip_pool *pool, const float *x, size_t rows,
-                                     const float *gain, const float *bias, float epsilon);
+void clip_activations_set_layer_norm(clip_activations *to, const clip_kernels *kernels, clip_pool *pool, const float *x,
+                                     size_t rows, const float *gain, const float *bias, float epsilon);
 /* layer_norm to f32 rows: y (rows, width) may be x. */
 void clip_layer_norm(const clip_kernels *kernels, clip_pool *pool, const float *x, size_t rows, size_t width, const float *gain,
                      const float *bias, float epsilon, float *y);
