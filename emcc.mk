@@ -24,15 +24,22 @@
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.SECONDARY:
 MAKEFLAGS += --no-builtin-rules
 
 OUT := build/out
 
-# Made by the scripts when they are missing or older than these, before anything else (make re-reads itself then).
-include $(OUT)/toolchain.mk $(OUT)/sources.mk
-$(OUT)/toolchain.mk: build/toolchain.sh build/common.sh build/debian.sh ; @build/toolchain.sh && touch $@
-$(OUT)/sources.mk: build/sources.sh build/sources.txt build/common.sh build/debian.sh ; @build/sources.sh && touch $@
+# Made by the scripts when they are missing, older than these, or name a cache folder that is gone; make then starts over.
+-include $(OUT)/toolchain.mk $(OUT)/sources.mk
+$(OUT)/toolchain.mk: build/toolchain.sh build/common.sh build/debian.sh $(if $(wildcard $(WASM_LD)),,again)
+	@build/toolchain.sh && touch $@
+$(OUT)/sources.mk: build/sources.sh build/sources.txt build/common.sh build/debian.sh $(if $(wildcard $(SOURCES)/xnnpack),,again)
+	@build/sources.sh && touch $@
+.PHONY: again
+
+# Objects are made anew when these lines change, or when they come from another Emscripten or other sources.
+VERSIONS := $(OUT)/versions/$(subst /,_,$(EMSCRIPTEN))-$(notdir $(SOURCES))
+$(VERSIONS): ; @mkdir -p $(@D); rm -f $(@D)/*; touch $@
+RECIPE := emcc.mk $(VERSIONS)
 
 VARIANTS := simd relaxed simd-threads relaxed-threads
 
@@ -72,11 +79,11 @@ OBJECTS_$1 := $$(patsubst %.c,$(OUT)/obj/$1/%.o,$$(notdir $$(CLIP_SOURCES_$1))) 
   $$(patsubst %,$(OUT)/obj/$1/pthreadpool/%.o,$$(POOL_SOURCES_$1)) $(OUT)/obj/$1/utf8proc/utf8proc.o
 FLAGS_$1 := $(SIMD_$2) $(if $3,-matomics -mbulk-memory -DCLIP_THREADS=1) $(if $(filter relaxed,$2),-DCLIP_RELAXED=1)
 
-$(OUT)/obj/$1/%.o: src/%.c emcc.mk ; @echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc $(CLIP_FLAGS) $$(call speed,$$<) $$(FLAGS_$1) -MMD -MP -c $$< -o $$@
-$(OUT)/obj/$1/%.o: build/%.c emcc.mk ; @echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc $(CLIP_FLAGS) $$(call speed,$$<) $$(FLAGS_$1) -MMD -MP -c $$< -o $$@
-$(OUT)/obj/$1/pthreadpool/%.o: $(SOURCES)/pthreadpool/src/%.c emcc.mk
+$(OUT)/obj/$1/%.o: src/%.c $(RECIPE) ; @echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc $(CLIP_FLAGS) $$(call speed,$$<) $$(FLAGS_$1) -MMD -MP -c $$< -o $$@
+$(OUT)/obj/$1/%.o: build/%.c $(RECIPE) ; @echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc $(CLIP_FLAGS) $$(call speed,$$<) $$(FLAGS_$1) -MMD -MP -c $$< -o $$@
+$(OUT)/obj/$1/pthreadpool/%.o: $(SOURCES)/pthreadpool/src/%.c $(RECIPE)
 	@echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc -Os $(PTHREADPOOL_FLAGS) $$(FLAGS_$1) -c $$< -o $$@
-$(OUT)/obj/$1/utf8proc/%.o: $(SOURCES)/utf8proc/%.c emcc.mk
+$(OUT)/obj/$1/utf8proc/%.o: $(SOURCES)/utf8proc/%.c $(RECIPE)
 	@echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc -Os $(OPTIMIZE) -w -DUTF8PROC_STATIC $$(FLAGS_$1) -c $$< -o $$@
 
 $(OUT)/link/clip-$1.wasm: $$(OBJECTS_$1) $$(XNNPACK_OBJECTS_$2)
@@ -102,6 +109,8 @@ WASM_OPT_FLAGS := -O3 --enable-simd --enable-bulk-memory --enable-sign-ext --ena
 
 $(foreach v,$(VARIANTS),$(eval $(call variant,$v,$(firstword $(subst -, ,$v)),$(findstring threads,$v))))
 
+# The steps between are kept, so that a second make finds them.
+.PRECIOUS: $(OUT)/wasm/%.wasm
 $(OUT)/wasm/clip-%.wasm: $(OUT)/link/clip-%.wasm
 	@echo '  opt $@'; mkdir -p $(@D); $(WASM_OPT) $(WASM_OPT_FLAGS) $(if $(findstring relaxed,$*),--enable-relaxed-simd) \
 	  $(if $(findstring threads,$*),--enable-threads) $< -o $@

@@ -43,6 +43,6 @@ cached() {
 # write_if_changed FILE: stdin becomes FILE; an unchanged file keeps its time, so that make rebuilds nothing.
 write_if_changed() {
   mkdir -p "$(dirname "$1")"
-  cat > "$1.new"
-  if cmp -s "$1.new" "$1"; then rm "$1.new"; else mv "$1.new" "$1"; fi
+  cat > "$1.$$"
+  if cmp -s "$1.$$" "$1"; then rm "$1.$$"; else mv "$1.$$" "$1"; fi
 }

@@ -86,6 +86,8 @@ WASM_TESTS := $(OUT)/wasm-tests
 WASM_TEST_LIBRARY := $(filter-out %/runtime.o %/wasm.o,$(OBJECTS_simd)) $(XNNPACK_OBJECTS_simd)
 $(WASM_TESTS)/cmocka.o: $(SOURCES)/cmocka/src/cmocka.c build/native.mk
 	@echo '  cc $@'; mkdir -p $(@D); $(EMSCRIPTEN)/emcc -O1 $(CMOCKA_FLAGS) -c $< -o $@
+# Kept, so that a second make finds them.
+.PRECIOUS: $(WASM_TESTS)/%.o $(NATIVE)/%.o $(NATIVE)/%.a
 $(WASM_TESTS)/%.o: tests/c/%.c build/native.mk
 	@echo '  cc $@'; mkdir -p $(@D); $(EMSCRIPTEN)/emcc $(filter-out -DNDEBUG,$(CLIP_FLAGS)) -O1 $(SIMD_simd) $(CMOCKA_INCLUDE) -MMD -MP -c $< -o $@
 $(WASM_TESTS)/test_%.js: $(WASM_TESTS)/test_%.o $(WASM_TESTS)/cmocka.o $(WASM_TEST_LIBRARY)
