@@ -14,7 +14,12 @@ const PER_KIND = Number(process.env.CLIP_PHOTOS ?? 5);
 
 test('clip-nano: q8 agrees with f32 on the best of 210 labels for at least 96.5 %', needsShared, async () => {
   const zip = await openZip(join(SHARED, 'data/photos-64.zip'));
-  const kinds = (await zip.read('classes.tsv')).toString().trim().split('\n').slice(1).map(line => line.split('\t'));
+  const kinds = (await zip.read('classes.tsv'))
+    .toString()
+    .trim()
+    .split('\n')
+    .slice(1)
+    .map(line => line.split('\t'));
   const labels = kinds.map(([, names]) => names.split(',')[0]);
   const photos = kinds.flatMap(([folder]) => zip.names.filter(name => name.startsWith(`${folder}/`)).slice(-PER_KIND));
   const site = await startSite({ mounts: { '/source/': join(SHARED, 'data/models/clip-nano') } });

@@ -161,6 +161,14 @@ describe('a model of our own form behind HTTP', () => {
     assert.equal(server.log.filter(e => e.name === 'vision.q8.safetensors').length, 1);
   });
 
+  test('a server that answers with other bytes than were asked for', async () => {
+    server = await serve(await makeOwnModel(), { cutAt: 100_000 });
+    await assert.rejects((await load()).encode(photo), failing('network'));
+    server.mood.cutAt = undefined;
+    server.mood.headers = { 'Content-Range': 'bytes 7-9/10' };
+    await assert.rejects((await load()).encode(photo), failing('wrong-size', /from 7 on instead of from 65536/));
+  });
+
   test('a resumed download from a server without ranges works too', async () => {
     const folder = await makeOwnModel();
     server = await serve(folder, { noRange: true, cutAt: 100_000 });

@@ -141,6 +141,10 @@ class HttpFile {
       response.body?.cancel().catch(() => {});
       throw new ClipError('wrong-size', `${this.url} has ${length} bytes where ${expected} were expected.`);
     }
+    const given = /^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '')?.[1]; // hidden from pages of other origins
+    if (response.status === 206 && given !== undefined && Number(given) !== offset) {
+      throw new ClipError('wrong-size', `${this.url} answered with bytes from ${given} on instead of from ${offset}.`);
+    }
     if (!response.body) throw new ClipError('network', `${this.url} answered without a body.`);
     if (response.status === 206) return new Cursor(response.body, offset);
     return (this.whole = new Cursor(response.body, 0));
