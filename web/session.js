@@ -98,6 +98,7 @@ export class Session {
   async #open({ wasm, threads = 1, spawn, cache = true }, watch) {
     this.onWarning = watch.onWarning;
     const engine = Engine.create({ wasm, threads, spawn });
+    engine.catch(() => {}); // it is awaited below, after the store
     if (cache) {
       this.store = await Store.open().catch(error => {
         if (this.source.remote) this.#unstored(error);
