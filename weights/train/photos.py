@@ -4,10 +4,9 @@ usage: photos.py PHOTOS CACHE [--side 64] [--held-out 20]
 
 The cache holds images.npy (N, side, side, 3) u8, and index.npz: kind, held (True for held-out photos) and small (True where the
 original was smaller than the cached side and is therefore blurry). Which photos are held out depends on their names alone:
-the `--held-out` of each kind whose name's SHA-256 is smallest.
+the last `--held-out` of each kind in the order of their names.
 """
 import argparse
-import hashlib
 import io
 import zipfile
 from pathlib import Path
@@ -58,10 +57,9 @@ def build(photos, cache, side, held_out):
     number = {folder: i for i, (folder, _) in enumerate(source.kinds())}
     names = [n for n in source.photos() if n.split("/")[0] in number]
     kind = np.array([number[n.split("/")[0]] for n in names], np.int16)
-    rank = [hashlib.sha256(n.encode()).hexdigest() for n in names]
     held = np.zeros(len(names), bool)
     for k in range(len(number)):
-        held[sorted(np.flatnonzero(kind == k), key=lambda i: rank[i])[:held_out]] = True
+        held[sorted(np.flatnonzero(kind == k), key=lambda i: names[i])[max(0, np.sum(kind == k) - held_out):]] = True
     cache.mkdir(parents=True, exist_ok=True)
     images = np.lib.format.open_memmap(cache / "images.npy", "w+", np.uint8, (len(names), side, side, 3))
     small = np.zeros(len(names), bool)

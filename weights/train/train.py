@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 import photos
@@ -43,12 +43,13 @@ def arguments():
     args.add_argument("--batch", type=int, default=384, help="photos a step, all workers together")
     args.add_argument("--most", type=int, default=800, help="photos of one kind an epoch")
     args.add_argument("--terms", type=int, default=40, help="broader terms a step")
-    args.add_argument("--text-every", type=int, default=3, help="steps from one update of the text tower to the next")
+    args.add_argument("--text-every", type=int, default=6, help="steps from one update of the text tower to the next")
     args.add_argument("--rate", type=float, default=1e-3, help="peak learning rate of the image tower")
     args.add_argument("--text-rate", type=float, default=3e-4)
+    args.add_argument("--start", type=Path, help="weights to start from (safetensors with this model's names, or part of them)")
     args.add_argument("--text-start", type=int, default=450, help="steps of the text tower alone, see text_start.py")
     args.add_argument("--decay", type=float, default=.08)
-    args.add_argument("--average", type=float, default=.998, help="decay of the averaged weights")
+    args.add_argument("--average", type=float, default=.992, help="decay of the averaged weights, every fourth step")
     args.add_argument("--save-every", type=float, default=5, help="minutes")
     args.add_argument("--seed", type=int, default=7)
     return args.parse_args()
@@ -112,7 +113,10 @@ class Run:
         self.held = torch.from_numpy(images[held]), torch.from_numpy(kind[held])
         self.model = CLIP(CONFIG).to(args.device)
         self.model.visual = self.model.visual.to(memory_format=torch.channels_last)
-        if args.text_start and not (out / "state.pt").exists() and self.rank == 0:
+        if args.start:
+            say_missing = self.model.load_state_dict({k: v.float() for k, v in load_file(args.start).items()}, strict=False)
+            self.say(f"starts from {args.start.name}, without {[n for n in say_missing.missing_keys if 'tracked' not in n]}")
+        elif args.text_start and not (out / "state.pt").exists() and self.rank == 0:
             start_text(self.model, self.captions, args.text_start, args.device, say=self.say)
         self.optimizer = optimizer_for(self.model, args)
         self.average = Average(self.model, args.average)
@@ -128,7 +132,7 @@ class Run:
 
     def resume(self, state):
         self.model.load_state_dict(state["model"]), self.optimizer.load_state_dict(state["optimizer"])
-        self.average.state, self.average.steps = state["average"], state["step"]
+        self.average.state, self.average.steps = state["average"], state["step"] // 4
         self.step, self.active, self.photos = state["step"], state["active"], state["photos"]
         self.say(f"goes on at step {self.step}, {self.active / 60:.1f} minutes")
 
@@ -188,7 +192,7 @@ class Run:
         part, = self.workers.average(gradients, [1. if stop else self.active / self.budget()])
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0, foreach=True)
         self.optimizer.step()
-        if self.rank == 0:
+        if self.rank == 0 and self.step % 4 == 0:
             self.average.update(model)
         self.text = self.text.detach()
         self.step, self.photos = self.step + 1, self.photos + self.args.batch
