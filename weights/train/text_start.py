@@ -1,7 +1,6 @@
 """Starts the text tower from the taxonomy, before any photo is seen.
 
-Trained together from scratch, both towers first collapse onto the three or four directions that an untrained image tower can tell
-apart, and lose many epochs leaving them. So the text tower first learns (a minute on two cores) to put every name, in every template,
+Trained together from scratch, both towers were seen to collapse onto three or four directions at first. So the text tower first learns (a minute on two cores) to put every name, in every template,
 near a code: each kind has a random one with a share of its broader terms' codes, and a broader term has the mean of its kinds'.
 The image tower then meets well-spread targets from its first step on.
 """
