@@ -2,7 +2,7 @@
  *
  * There i32x4.relaxed_dot_i8x16_i7x16_add is five instructions, one of which makes a constant anew. Its first half alone,
  * i16x8.relaxed_dot_i8x16_i7x16, is pmaddubsw and nothing else: u8 x s8 products, sums of two in 16 bits. Adding several of those
- * before pmaddwd by ones widens them to 32 bits saves most of the rest. GMAC/s on a Zen 4 core in Chromium (bench_kernels): the
+ * before pmaddwd by ones widens them to 32 bits saves most of the rest. GMAC/s on a Zen 4 core in Chromium (tests/bench/kernels.mjs): the
  * 32-bit dot 43, widening each 54, each two 63; the plain kernel 43.
  *
  * What fits 16 bits decides how many may be added:
@@ -15,11 +15,11 @@
 
 INLINE v128_t widen_add(v128_t sum, v128_t pairs, v128_t ones) { return wasm_i32x4_add(sum, wasm_i32x4_dot_i16x8(pairs, ones)); }
 
-/* Panel: for each four inputs, 8 outputs' fours of int8. A tile of 5 rows has 10 accumulators, of 4 rows 8: with ones, two weights,
- * activations and two products 5 rows spill one register a step, and are still a little faster. */
+/* Panel: for each four inputs, 8 outputs' fours of int8. A tile of 4 rows: 8 accumulators,
+ * ones, 4 registers of weights, 2 of activations. */
 INLINE void q8_tile(size_t rows, int heavy, const unsigned char *a, size_t a_stride, const unsigned char *w, size_t depth,
                     int32_t *sums) {
-    v128_t sum[5][2];
+    v128_t sum[4][2];
     const v128_t ones = wasm_i16x8_splat(1);
     for (size_t r = 0; r < rows; r++) sum[r][0] = sum[r][1] = wasm_i32x4_splat(0);
     for (size_t k = 0; k < depth; k += 8, w += 64) {
@@ -50,7 +50,7 @@ static void q8(const clip_tile *t, size_t rows, float *c) {
     if (t->heavy) {
         CLIP_TILES(4, CLIP_CASES_4, rows, HEAVY_TILE)
     } else {
-        CLIP_TILES(5, CLIP_CASES_5, rows, Q8_TILE)
+        CLIP_TILES(4, CLIP_CASES_4, rows, Q8_TILE)
     }
 #undef Q8_TILE
 #undef HEAVY_TILE
@@ -70,6 +70,7 @@ INLINE void q4_tile(const clip_tile *t, size_t rows, size_t first, float *c) {
         v128_t sum[4][2], scale0 = wasm_v128_load(t->scale + g * CLIP_PANEL),
                           scale1 = wasm_v128_load(t->scale + g * CLIP_PANEL + 4);
         for (size_t r = 0; r < rows; r++) sum[r][0] = sum[r][1] = wasm_i16x8_splat(0);
+        CLIP_NO_UNROLL
         for (size_t k = 0; k < CLIP_Q4_GROUP; k += 4, w += 16) {
             v128_t packed = wasm_v128_load(w), w0 = wasm_v128_and(packed, low), w1 = wasm_v128_and(wasm_u16x8_shr(packed, 4), low);
             for (size_t r = 0; r < rows; r++) {

@@ -1,11 +1,11 @@
 /* kernels_simd.c - kernels on plain SIMD128, which every engine of today has.
  *
- * Tiles are sized for x86's 16 registers, less one that engines keep for themselves: a tile of R rows by 8 outputs has 2 R
- * accumulators, 2 registers of weights, 1 of activations and 1 for a product that is not yet added.
+ * Tiles of 4 rows by 8 outputs: 8 accumulators, 2 registers of weights, 1 of activations and 1 for a product that is not yet added, of
+ * the 15 that engines use on x86. 6 rows spill; 5 are no faster (tests/bench/kernels.mjs).
  *
  * The only integer product here that adds is i32x4.dot_i16x8 (pmaddwd). Its operands are 16 bits wide, so activations are kept so
  * (with as many bits as fit: more than 8, which costs nothing), and a panel's weights are widened once, into the first-level cache,
- * for all rows of the block: that beats widening them anew for each tile of rows (tests/bench/bench_kernels.c).
+ * for all rows of the block: that beats widening them anew for each tile of rows (43 GMAC/s to 39).
  */
 #include <string.h>
 
@@ -42,6 +42,7 @@ static void f32(const float *a, size_t a_stride, size_t rows, size_t depth, cons
 
 /* Products of 16 bits. w: for each two inputs 8 outputs' pairs, as int16. */
 INLINE void dot_pairs(size_t rows, const unsigned char *a, size_t a_stride, const unsigned char *w, size_t depth, v128_t sum[][2]) {
+    CLIP_NO_UNROLL
     for (size_t k = 0; k < depth; k += 2, w += 32) {
         v128_t w0 = wasm_v128_load(w), w1 = wasm_v128_load(w + 16);
         for (size_t r = 0; r < rows; r++) {
@@ -56,7 +57,7 @@ INLINE void dot_pairs(size_t rows, const unsigned char *a, size_t a_stride, cons
     1024 /* inputs of a panel that are widened at a time: 16 KiB, half of a first-level cache. A multiple of CLIP_Q4_GROUP. */
 
 INLINE void q8_tile(size_t rows, const unsigned char *a, size_t a_stride, const unsigned char *w, size_t depth, int32_t *sums) {
-    v128_t sum[5][2];
+    v128_t sum[4][2];
     for (size_t r = 0; r < rows; r++) {
         sum[r][0] = wasm_v128_load(sums + r * CLIP_PANEL);
         sum[r][1] = wasm_v128_load(sums + r * CLIP_PANEL + 4);
@@ -78,7 +79,7 @@ static void q8(const clip_tile *t, size_t rows, float *c) {
         const unsigned char *panel = t->panel + k * CLIP_PANEL, *a = t->a + 2 * k;
         for (size_t i = 0; i < depth * CLIP_PANEL; i += 8) wasm_v128_store(wide + 2 * i, wasm_i16x8_load8x8(panel + i));
 #define Q8_TILE(n, first) q8_tile(n, a + first * t->a_stride, t->a_stride, wide, depth, sums + first * CLIP_PANEL)
-        CLIP_TILES(5, CLIP_CASES_5, rows, Q8_TILE)
+        CLIP_TILES(4, CLIP_CASES_4, rows, Q8_TILE)
 #undef Q8_TILE
     }
     clip_finish_q8(t, rows, sums, c);
@@ -87,13 +88,13 @@ static void q8(const clip_tile *t, size_t rows, float *c) {
 /* Adds up groups: an integer sum for each, scaled, in c. */
 INLINE void q4_tile(size_t rows, const unsigned char *a, size_t a_stride, const unsigned char *w, size_t groups, const float *scale,
                     float *c) {
-    v128_t total[5][2];
+    v128_t total[4][2];
     for (size_t r = 0; r < rows; r++) {
         total[r][0] = wasm_v128_load(c + r * CLIP_PANEL);
         total[r][1] = wasm_v128_load(c + r * CLIP_PANEL + 4);
     }
     for (size_t g = 0; g < groups; g++, a += CLIP_Q4_GROUP * 2, w += CLIP_Q4_GROUP * CLIP_PANEL * 2, scale += CLIP_PANEL) {
-        v128_t sum[5][2];
+        v128_t sum[4][2];
         for (size_t r = 0; r < rows; r++) sum[r][0] = sum[r][1] = wasm_i32x4_splat(0);
         dot_pairs(rows, a, a_stride, w, CLIP_Q4_GROUP, sum);
         v128_t scale0 = wasm_v128_load(scale), scale1 = wasm_v128_load(scale + 4);
@@ -132,7 +133,7 @@ static void q4(const clip_tile *t, size_t rows, float *c) {
 #define Q4_TILE(n, first)                                                                                                    \
     q4_tile(n, a + first * t->a_stride, t->a_stride, wide, depth / CLIP_Q4_GROUP, t->scale + k / CLIP_Q4_GROUP * CLIP_PANEL, \
             c + first * CLIP_PANEL)
-        CLIP_TILES(5, CLIP_CASES_5, rows, Q4_TILE)
+        CLIP_TILES(4, CLIP_CASES_4, rows, Q4_TILE)
 #undef Q4_TILE
     }
     for (size_t r = 0; r < rows; r++) {
