@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pthreadpool_backend.h"
 #include "xnnpack.h"
 
 struct clip_convolution {
@@ -144,7 +145,6 @@ static void quantize_image(const float *x, size_t count, struct xnn_quantization
 }
 
 clip_status clip_convolution_forward(clip_convolution *c, clip_pool *pool, const float *x, float *y, void *scratch) {
-    (void)pool;
     enum xnn_status status;
     if (c->quantized) {
         struct xnn_quantization_params *parameters = scratch;
@@ -154,5 +154,5 @@ clip_status clip_convolution_forward(clip_convolution *c, clip_pool *pool, const
     } else {
         status = xnn_setup_convolution2d_nhwc_f32(c->operator, c->workspace, x, y);
     }
-    return status_of(status == xnn_status_success ? xnn_run_operator(c->operator, NULL) : status);
+    return status_of(status == xnn_status_success ? clip_run_operator(c->operator, pool) : status);
 }

@@ -29,6 +29,10 @@ static void *work(void *argument) {
 
 static void mark(void *context, size_t index) { atomic_fetch_add((atomic_int *)context + index, 1); }
 
+static void wait_for(clip_pool *pool, uint32_t threads) {
+    while (clip_pool_threads(pool) != threads) usleep(100);
+}
+
 static void loops(uint32_t workers, unsigned delay, size_t rounds) {
     clip_pool *pool = clip_pool_create(workers + 1);
     assert_non_null(pool);
@@ -47,12 +51,9 @@ static void loops(uint32_t workers, unsigned delay, size_t rounds) {
         if (round % 5000 == 4999) usleep(2000); /* so that workers fall asleep now and then */
     }
     free(marks);
-    clip_pool_destroy(pool); /* while they sleep, or work, or have not come yet: join first those that must come */
+    wait_for(pool, workers + 1); /* the pool must not go before the last of them has come */
+    clip_pool_destroy(pool);
     for (uint32_t i = 0; i < workers; i++) pthread_join(threads[i], NULL);
-}
-
-static void wait_for(clip_pool *pool, uint32_t threads) {
-    while (clip_pool_threads(pool) != threads) usleep(100);
 }
 
 static void every_index_once(void **state) {
