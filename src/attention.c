@@ -32,32 +32,53 @@ typedef struct {
     float scale;
 } attention;
 
-/* Keys of rows [0, prefix) and [first, first + count) as columns: to (head width, stride). */
-static void transpose_keys(const attention *a, const clip_sequence *s, size_t head, float *to, size_t stride) {
-    size_t d = a->head_width, row_stride = 2 * a->width;
-    for (size_t j = 0; j < stride; j++) {
-        size_t row = j < s->prefix ? j : s->first + j - s->prefix;
-        if (j < s->prefix + s->count) {
-            const float *key = a->key_value + row * row_stride + head * d;
-            for (size_t c = 0; c < d; c++) to[c * stride + j] = key[c];
-        } else {
-            for (size_t c = 0; c < d; c++) to[c * stride + j] = 0;
+/* Columns [column, column + count) of to (head width, stride) from as many rows of keys. */
+static void transpose(const float *keys, size_t row_stride, size_t count, size_t d, float *to, size_t stride) {
+    size_t j = 0;
+    for (; j + 4 <= count; j += 4, keys += 4 * row_stride, to += 4) {
+        size_t c = 0;
+        for (; c + 4 <= d; c += 4) {
+            v128_t k0 = wasm_v128_load(keys + c), k1 = wasm_v128_load(keys + row_stride + c);
+            v128_t k2 = wasm_v128_load(keys + 2 * row_stride + c), k3 = wasm_v128_load(keys + 3 * row_stride + c);
+            v128_t a = wasm_i32x4_shuffle(k0, k1, 0, 4, 1, 5), b = wasm_i32x4_shuffle(k0, k1, 2, 6, 3, 7);
+            v128_t e = wasm_i32x4_shuffle(k2, k3, 0, 4, 1, 5), f = wasm_i32x4_shuffle(k2, k3, 2, 6, 3, 7);
+            wasm_v128_store(to + c * stride, wasm_i64x2_shuffle(a, e, 0, 2));
+            wasm_v128_store(to + (c + 1) * stride, wasm_i64x2_shuffle(a, e, 1, 3));
+            wasm_v128_store(to + (c + 2) * stride, wasm_i64x2_shuffle(b, f, 0, 2));
+            wasm_v128_store(to + (c + 3) * stride, wasm_i64x2_shuffle(b, f, 1, 3));
         }
+        for (; c < d; c++)
+            for (size_t r = 0; r < 4; r++) to[c * stride + r] = keys[r * row_stride + c];
     }
+    for (; j < count; j++, keys += row_stride, to++)
+        for (size_t c = 0; c < d; c++) to[c * stride] = keys[c];
+}
+
+/* Keys of rows [0, prefix) and [first, first + count) as columns: to (head width, stride), zeros in the columns left. */
+static void transpose_keys(const attention *a, const clip_sequence *s, size_t head, float *to, size_t stride) {
+    size_t d = a->head_width, row_stride = 2 * a->width, used = s->prefix + s->count;
+    const float *keys = a->key_value + head * d;
+    transpose(keys, row_stride, s->prefix, d, to, stride);
+    transpose(keys + s->first * row_stride, row_stride, s->count, d, to + s->prefix, stride);
+    for (size_t j = used; j < stride; j++)
+        for (size_t c = 0; c < d; c++) to[c * stride + j] = 0;
 }
 
 /* Softmax of scale * scores[0..visible), zeros after that up to stride. */
 static void softmax(float *scores, size_t visible, size_t stride, float scale) {
-    float largest = scores[0];
-    for (size_t j = 1; j < visible; j++) largest = scores[j] > largest ? scores[j] : largest;
-    for (size_t j = visible; j < stride; j++) scores[j] = -INFINITY; /* e^-87 at most, and then cleared */
-    v128_t m = wasm_f32x4_splat(largest), s = wasm_f32x4_splat(scale);
-    for (size_t j = 0; j < stride; j += 4)
-        wasm_v128_store(scores + j, clip_exp(wasm_f32x4_mul(wasm_f32x4_sub(wasm_v128_load(scores + j), m), s)));
+    for (size_t j = visible; j < stride; j++) scores[j] = -INFINITY; /* becomes e^-87, and then 0 */
+    v128_t most = wasm_v128_load(scores), sum = wasm_f32x4_splat(0);
+    for (size_t j = 4; j < stride; j += 4) most = wasm_f32x4_pmax(most, wasm_v128_load(scores + j));
+    most = wasm_f32x4_splat(clip_max4(most));
+    v128_t s = wasm_f32x4_splat(scale);
+    for (size_t j = 0; j < stride; j += 4) {
+        v128_t e = clip_exp(wasm_f32x4_mul(wasm_f32x4_sub(wasm_v128_load(scores + j), most), s));
+        wasm_v128_store(scores + j, e);
+        sum = wasm_f32x4_add(sum, e);
+    }
+    float total = clip_sum4(sum); /* what e^-87 adds is lost in rounding: the largest is 1 */
     for (size_t j = visible; j < stride; j++) scores[j] = 0;
-    v128_t sum = wasm_f32x4_splat(0);
-    for (size_t j = 0; j < stride; j += 4) sum = wasm_f32x4_add(sum, wasm_v128_load(scores + j));
-    v128_t factor = wasm_f32x4_splat(1 / clip_sum4(sum));
+    v128_t factor = wasm_f32x4_splat(1 / total);
     for (size_t j = 0; j < stride; j += 4) wasm_v128_store(scores + j, wasm_f32x4_mul(wasm_v128_load(scores + j), factor));
 }
 
