@@ -11,12 +11,46 @@
 
 #include "../../src/kernels.h"
 #include "../../src/quantize.h"
+#include "../../src/simd.h"
 
-#define TABLES 3
+#define TABLES 5
 #define MARK   12345.f /* in memory that must stay as it is */
+
+/* The relaxed kernels once more, on a dot product that answers as each kind of engine does for bytes over 127, so that the kernels of
+ * engines that are not at hand are tested too, and on plain SIMD. */
+enum { UNSIGNED_DOT, SIGNED_DOT, SATURATING_DOT };
+static int engine, pairs_asked;
+
+static v128_t engine_dot(v128_t a, v128_t b, v128_t sum) {
+    int8_t x[16], y[16];
+    int32_t z[4];
+    wasm_v128_store(x, a), wasm_v128_store(y, b), wasm_v128_store(z, sum);
+    for (int i = 0; i < 16; i += 2) {
+        int32_t pair = 0;
+        for (int j = i; j < i + 2; j++) pair += x[j] * (engine == SIGNED_DOT ? (int)y[j] : (int)(uint8_t)y[j]);
+        if (engine == SATURATING_DOT) pair = pair > INT16_MAX ? INT16_MAX : pair < INT16_MIN ? INT16_MIN : pair;
+        z[i / 4] += pair;
+    }
+    return wasm_v128_load(z);
+}
+static void ask_pairs(clip_kernels *kernels) { (void)kernels, pairs_asked++; }
+
+#undef wasm_f32x4_relaxed_madd
+#define wasm_f32x4_relaxed_madd(a, b, c) wasm_f32x4_add(wasm_f32x4_mul(a, b), c)
+#undef wasm_i32x4_relaxed_dot_i8x16_i7x16_add
+#define wasm_i32x4_relaxed_dot_i8x16_i7x16_add engine_dot
+#define clip_kernels_relaxed                   engine_kernels
+#define clip_kernels_relaxed_pairs             ask_pairs
+#include "kernels_relaxed.inc" /* a link to src/kernels_relaxed.c, so named that make does not compile it once more by itself */
+#undef clip_kernels_relaxed
+#undef clip_kernels_relaxed_pairs
 
 static size_t tables(clip_kernels out[TABLES]) {
     size_t count = 0;
+    for (engine = UNSIGNED_DOT; engine <= SIGNED_DOT; engine++) {
+        clip_kernels_simd(&out[count]);
+        engine_kernels(&out[count++]);
+    }
     clip_kernels_simd(&out[count++]);
     clip_kernels_choose(&out[count++]);
 #ifdef CLIP_RELAXED
@@ -96,6 +130,7 @@ static void set_rows(fixture *f, size_t first, size_t rows) {
 static void make(fixture *f, const clip_kernels *kernels, clip_precision precision, size_t rows, size_t in, size_t out,
                  weights kind) {
     *f = (fixture){.rows = rows, .in = in, .out = out, .stride = out + 3, .kernels = *kernels};
+    engine = kernels->q8_form == CLIP_ACTIVATION_S8 ? SIGNED_DOT : UNSIGNED_DOT;
     clip_arena measured = clip_arena_measure();
     layout(f, &measured, precision);
     assert_int_equal(clip_arena_allocate(&f->arena, &measured), CLIP_OK);
@@ -110,6 +145,7 @@ static void make(fixture *f, const clip_kernels *kernels, clip_precision precisi
     for (size_t i = 0; i < rows * in; i++)
         f->values[i] = kind >= ENDS ? (i / in % 3 ? -1.f : 1.f) * (i % 5 ? 1.f : uniform()) : bell() + .1f;
     for (size_t o = 0; o < out; o++) encode_row(f, o, kind);
+    for (size_t o = 0; o < out; o++) assert_true(f->linear.bias[o] == 0); /* until it is set */
     for (size_t o = 0; o < out; o++) f->linear.bias[o] = precision == CLIP_F32 ? uniform() : .25f * (float)(o % 7);
     set_rows(f, 0, out);
     for (size_t i = 0; i < rows * f->stride; i++) f->y[i] = MARK;
@@ -175,20 +211,28 @@ static const size_t SHAPES[][3] = {{1, 1, 1},    {1, 64, 8},    {2, 3, 7},    {3
                                    {6, 2, 24},   {7, 64, 17},   {8, 33, 1},   {11, 100, 8}, {50, 64, 24}, {64, 32, 8},
                                    {65, 48, 11}, {130, 160, 8}, {3, 1028, 8}, {6, 2080, 9}, {70, 1504, 3}};
 
+static void multiply_and_check(const clip_kernels *kernels, clip_precision precision, size_t rows, size_t in, size_t out,
+                               weights kind) {
+    fixture f;
+    make(&f, kernels, precision, rows, in, out, kind);
+    clip_activations_set(&f.x, &f.kernels, NULL, f.values, f.rows);
+    clip_linear_forward(&f.linear, &f.kernels, NULL, &f.x, CLIP_STORE, f.y, f.stride);
+    check(&f);
+    drop(&f);
+}
+
 static void products(clip_precision precision) {
     clip_kernels table[TABLES];
     size_t count = tables(table);
-    for (size_t t = 0; t < count; t++)
+    for (size_t t = 0; t < count; t++) {
         for (size_t s = 0; s < sizeof SHAPES / sizeof *SHAPES; s++)
             for (int kind = ORDINARY; kind <= SOME_ENDS; kind++) {
-                fixture f;
                 seed = (uint32_t)(s * 4 + (size_t)kind + 1);
-                make(&f, &table[t], precision, SHAPES[s][0], SHAPES[s][1], SHAPES[s][2], (weights)kind);
-                clip_activations_set(&f.x, &f.kernels, NULL, f.values, f.rows);
-                clip_linear_forward(&f.linear, &f.kernels, NULL, &f.x, CLIP_STORE, f.y, f.stride);
-                check(&f);
-                drop(&f);
+                multiply_and_check(&table[t], precision, SHAPES[s][0], SHAPES[s][1], SHAPES[s][2], (weights)kind);
             }
+        for (size_t rows = 1; rows <= 13; rows++) /* every remainder of tiles, units and panels */
+            for (size_t in = 1; in <= 70; in++) multiply_and_check(&table[t], precision, rows, in, 1 + (rows + in) % 17, ORDINARY);
+    }
 }
 static void f32_products(void **state) { (void)state, products(CLIP_F32); }
 static void int8_products(void **state) { (void)state, products(CLIP_Q8); }
@@ -239,6 +283,22 @@ static void rows_come_in_any_order(void **state) {
             }
 }
 
+/* Which kernels an engine's dot product leads to. */
+static void dot_is_probed(void **state) {
+    (void)state;
+    clip_kernels kernels;
+    const clip_activation_form forms[] = {CLIP_ACTIVATION_U8, CLIP_ACTIVATION_S8};
+    pairs_asked = 0;
+    for (engine = UNSIGNED_DOT; engine <= SIGNED_DOT; engine++) {
+        engine_kernels(&kernels);
+        assert_int_equal(kernels.q8_form, forms[engine]);
+    }
+    assert_int_equal(pairs_asked, 0);
+    engine = SATURATING_DOT;
+    engine_kernels(&kernels);
+    assert_int_equal(pairs_asked, 1);
+}
+
 static double gelu(double z) { return z * .5 * erfc(-z / sqrt(2.)); }
 static double quick_gelu(double z) { return z / (1 + exp(-1.702 * z)); }
 
@@ -247,10 +307,11 @@ static void epilogues(void **state) {
     clip_kernels kernels;
     clip_kernels_choose(&kernels);
     for (int epilogue = CLIP_STORE; epilogue <= CLIP_RELU; epilogue++)
-        for (size_t out = 13; out <= 16; out += 3) {
+        for (size_t variant = 0; variant < 6; variant++) {
             fixture f;
+            size_t out = variant % 2 ? 16 : 13;
             seed = 99;
-            make(&f, &kernels, CLIP_F32, 9, 40, out, ORDINARY);
+            make(&f, &kernels, (clip_precision)(variant / 2), 9, 64, out, ORDINARY);
             for (size_t i = 0; i < f.in; i++) f.values[i] *= 1000, f.values[f.in + i] *= 1e-5f; /* far out, and near 0 */
             clip_activations_set(&f.x, &f.kernels, NULL, f.values, f.rows);
             clip_linear_forward(&f.linear, &f.kernels, NULL, &f.x, CLIP_STORE, f.y, f.stride);
@@ -344,6 +405,7 @@ int main(void) {
         cmocka_unit_test(f32_products),
         cmocka_unit_test(int8_products),
         cmocka_unit_test(int4_products),
+        cmocka_unit_test(dot_is_probed),
         cmocka_unit_test(activations_are_near),
         cmocka_unit_test(rows_come_in_any_order),
         cmocka_unit_test(epilogues),
