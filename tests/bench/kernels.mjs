@@ -54,8 +54,11 @@ async function measure({ base64, shapes }) {
         if (name === 'pairs' || !exports.setup(source, precision, count, input, output)) continue;
         if (name === 'best' && text(exports.kernels()) === 'simd') continue;
         const speed = best((n) => exports.run(n), count * input * output);
-        rows.push({ what: `${count}x${input}x${output} ${dtype} ${name === 'best' ? text(exports.kernels()) : name}`, speed, error: exports.error() });
+        const layer = `${count}x${input}x${output} ${dtype}`;
+        rows.push({ what: `${layer} ${name === 'best' ? text(exports.kernels()) : name}`, layer, speed, error: exports.error() });
       }
+  for (const row of rows.filter(({ layer }) => layer))
+    row.ratio = row.speed / rows.find(({ what }) => what === `${row.layer} XNNPACK`)?.speed;
   return rows;
 }
 
@@ -76,10 +79,10 @@ for (const engine of options.engines.split(','))
     const base64 = fs.readFileSync(`${ROOT}build/out/bench/kernels-${module}.wasm`).toString('base64');
     const rows = await (engine === 'node' ? measure : inChromium)({ base64, shapes });
     if (!rows) continue; // Node 20 has no relaxed SIMD
-    for (const { what, speed, error } of rows) {
-      all.push({ engine, module, what, speed, error });
+    for (const { what, speed, ratio, error } of rows) {
+      all.push({ engine, module, what, speed, ratio, error });
       if (!options.json)
-        console.log(`${engine.padEnd(9)} ${module.padEnd(8)} ${what.padEnd(36)} ${speed.toFixed(1).padStart(6)} GMAC/s${error === undefined ? '' : `   1 - cos ${error.toExponential(1)}`}`);
+        console.log(`${engine.padEnd(9)} ${module.padEnd(8)} ${what.padEnd(36)} ${speed.toFixed(1).padStart(6)} GMAC/s${error === undefined ? '' : ` ${ratio.toFixed(2).padStart(6)} of XNNPACK's   1 - cos ${error.toExponential(1)}`}`);
     }
   }
 if (options.json) console.log(JSON.stringify(all, null, 2));
