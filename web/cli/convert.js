@@ -67,15 +67,14 @@ async function convertTower(engine, source, from, kind, dtype, merges, path) {
 }
 
 /**
- * What the model knows, if concepts.json beside it says so: a list of names, or { concepts, primary } where primary are the
- * places of each concept's first name.
+ * What the model knows, if concepts.json beside it says so: a list of names, or { concepts } with more about them.
  * @param {import('../sources/source.js').Source} source
  */
 async function conceptsOf(source) {
   const text = await source.text('concepts.json');
   if (!text) return undefined;
   const json = JSON.parse(text);
-  return json.primary?.map((/** @type {number} */ place) => json.concepts[place]) ?? json.concepts ?? json;
+  return json.concepts ?? json;
 }
 
 /** @param {{ dtype?: string, output?: string, name?: string, license?: string, origin?: string }} values @param {string[]} positionals */
