@@ -1,158 +1,127 @@
 #include "convolution.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "pthreadpool_backend.h"
-#include "xnnpack.h"
+#include "simd.h"
 
-struct clip_convolution {
-    clip_convolution_shape shape;
-    xnn_operator_t operator;
-    void *workspace;
-    int quantized;
-};
+#define PATCHES_IN_CACHE 524288 /* bytes of f32 patches that are gathered at a time */
+#define FLOATS_A_TASK    16384  /* of gathering, for which it is worth waking a thread */
 
 size_t clip_convolution_side(const clip_convolution_shape *s) { return (s->side + s->kernel / 2 * 2 - s->kernel) / s->stride + 1; }
 
-/* Quantization parameters, padded as XNNPACK reads them, then the image. */
-#define PARAMETERS (64 * ((sizeof(struct xnn_quantization_params) * (1 + XNN_EXTRA_QUANTIZATION_PARAMS) + 63) / 64))
+static size_t patch_width(const clip_convolution_shape *s) { return s->kernel * s->kernel * s->in; }
 
-size_t clip_convolution_scratch(const clip_convolution_shape *s) {
-    return PARAMETERS + s->side * s->side * s->in + CLIP_CONVOLUTION_SLACK;
+/* Patches gathered at a time: about as many each time, so that the last are not few. */
+static size_t block_rows(const clip_convolution_shape *s) {
+    size_t side = clip_convolution_side(s), rows = side * side, most = PATCHES_IN_CACHE / sizeof(float) / patch_width(s);
+    if (most < 64) most = 64;
+    size_t blocks = (rows + most - 1) / most;
+    return (rows + blocks - 1) / blocks;
 }
 
-static clip_status status_of(enum xnn_status status) { return status == xnn_status_success ? CLIP_OK : CLIP_ERROR_MEMORY; }
+void clip_convolution_layout(clip_convolution *convolution, const clip_kernels *kernels, clip_arena *arena,
+                             const clip_convolution_shape *shape, clip_precision precision) {
+    convolution->shape = *shape;
+    clip_linear_layout(&convolution->linear, kernels, arena, patch_width(shape), shape->out, precision);
+}
 
-/* (out, in, k, k) to XNNPACK's (out, k, k, in), for elements of `bytes`. */
-static void *turn(const void *weight, const clip_convolution_shape *s, size_t bytes) {
-    size_t area = s->kernel * s->kernel;
-    unsigned char *turned = malloc(s->out * s->in * area * bytes);
-    if (!turned) return NULL;
-    for (size_t o = 0; o < s->out; o++)
+void clip_convolution_layout_patches(clip_activations *patches, const clip_kernels *kernels, clip_arena *arena,
+                                     const clip_convolution_shape *shape, clip_precision precision) {
+    clip_activations_layout(patches, kernels, arena, block_rows(shape), patch_width(shape), precision);
+}
+
+/* ---- weights: (in, kernel kernel) of an output to (kernel kernel, in), as patches are ---- */
+
+clip_status clip_convolution_set_f32(clip_convolution *convolution, const clip_kernels *kernels, const float *weight,
+                                     const float *factor, const float *bias) {
+    const clip_convolution_shape *s = &convolution->shape;
+    size_t width = patch_width(s), area = s->kernel * s->kernel;
+    float *row = malloc(width * sizeof *row);
+    if (!row) return CLIP_ERROR_MEMORY;
+    for (size_t o = 0; o < s->out; o++, weight += width) {
         for (size_t i = 0; i < s->in; i++)
-            for (size_t a = 0; a < area; a++)
-                memcpy(turned + ((o * area + a) * s->in + i) * bytes,
-                       (const unsigned char *)weight + ((o * s->in + i) * area + a) * bytes, bytes);
-    return turned;
-}
-
-/* Reshapes once and for all: an image's side never changes. */
-static clip_status prepare(clip_convolution *c) {
-    size_t bytes = 0, alignment, height, width, side = c->shape.side;
-    enum xnn_status status =
-        c->quantized
-            ? xnn_reshape_convolution2d_nhwc_qd8_f32_qc8w(c->operator, 1, side, side, &bytes, &alignment, &height, &width, NULL)
-            : xnn_reshape_convolution2d_nhwc_f32(c->operator, 1, side, side, &bytes, &alignment, &height, &width, NULL);
-    if (status == xnn_status_success && bytes) {
-        c->workspace = aligned_alloc(64, (bytes + 63) / 64 * 64);
-        if (!c->workspace) return CLIP_ERROR_MEMORY;
+            for (size_t a = 0; a < area; a++) row[a * s->in + i] = weight[i * area + a] * factor[o];
+        clip_linear_set_rows(&convolution->linear, kernels, o, 1, row);
     }
-    return status_of(status);
+    memcpy(convolution->linear.bias, bias, s->out * sizeof *bias);
+    free(row);
+    return CLIP_OK;
 }
 
-static clip_status create(clip_convolution **out, const clip_convolution_shape *s, const void *weight, size_t element,
-                          float *scaled, const float *bias) {
-    *out = NULL;
-    clip_convolution *c = calloc(1, sizeof *c);
-    void *turned = turn(weight, s, element);
-    clip_status status = CLIP_ERROR_MEMORY;
-    uint32_t padding = (uint32_t)s->kernel / 2, kernel = (uint32_t)s->kernel, stride = (uint32_t)s->stride;
-    float least = s->relu ? 0 : -INFINITY;
-    if (c && turned && xnn_initialize(NULL) == xnn_status_success) {
-        c->shape = *s;
-        c->quantized = element == 1;
-        if (c->quantized) {
-            status = status_of(xnn_create_convolution2d_nhwc_qd8_f32_qc8w(
-                padding, padding, padding, padding, kernel, kernel, stride, stride, 1, 1, 1, s->in, s->out, s->in, s->out, scaled,
-                turned, bias, least, INFINITY, 0, NULL, NULL, &c->operator));
-        } else {
-            size_t row = s->in * s->kernel * s->kernel;
-            for (size_t i = 0; i < s->out * row; i++) ((float *)turned)[i] *= scaled[i / row];
-            status = status_of(xnn_create_convolution2d_nhwc_f32(padding, padding, padding, padding, kernel, kernel, stride, stride,
-                                                                 1, 1, 1, s->in, s->out, s->in, s->out, turned, bias, least,
-                                                                 INFINITY, 0, NULL, NULL, &c->operator));
+clip_status clip_convolution_set_q8(clip_convolution *convolution, const clip_kernels *kernels, const int8_t *weight,
+                                    const float *scale, const float *factor, const float *bias) {
+    const clip_convolution_shape *s = &convolution->shape;
+    size_t width = patch_width(s), area = s->kernel * s->kernel;
+    int8_t *row = malloc(width);
+    if (!row) return CLIP_ERROR_MEMORY;
+    for (size_t o = 0; o < s->out; o++, weight += width) {
+        float scaled = scale[o] * factor[o];
+        for (size_t i = 0; i < s->in; i++)
+            for (size_t a = 0; a < area; a++) row[a * s->in + i] = weight[i * area + a];
+        clip_linear_set_rows_q8(&convolution->linear, kernels, o, 1, row);
+        clip_linear_set_scales(&convolution->linear, kernels, o, 1, &scaled);
+    }
+    memcpy(convolution->linear.bias, bias, s->out * sizeof *bias);
+    free(row);
+    return CLIP_OK;
+}
+
+/* ---- forward ---- */
+
+typedef struct {
+    const clip_convolution_shape *shape;
+    const float *x;
+    size_t side;        /* of the output */
+    size_t first, rows; /* output pixels */
+    size_t rows_a_task;
+    float *patches; /* (rows, kernel kernel in) */
+} gathering;
+
+/* memcpy is a call, even a call out of the module, and most spans are short. */
+static inline void copy(float *to, const float *from, size_t count) {
+    size_t i = 0;
+    for (; i + 4 <= count; i += 4) wasm_v128_store(to + i, wasm_v128_load(from + i));
+    for (; i < count; i++) to[i] = from[i];
+}
+
+/* The patch of output pixel (row, column): each of the kernel's rows is a span of one of the image's, unless it hangs over an edge. */
+static void gather_patch(const gathering *g, size_t row, size_t column, float *to) {
+    const clip_convolution_shape *s = g->shape;
+    size_t padding = s->kernel / 2, span = s->kernel * s->in;
+    size_t left = column * s->stride, top = row * s->stride; /* of the patch, from `padding` pixels outside the image on */
+    size_t before = left < padding ? padding - left : 0;
+    size_t after = left + s->kernel > s->side + padding ? left + s->kernel - s->side - padding : 0;
+    for (size_t i = 0; i < s->kernel; i++, to += span) {
+        if (top + i < padding || top + i >= s->side + padding) {
+            memset(to, 0, span * sizeof *to);
+            continue;
         }
-        if (status == CLIP_OK) status = prepare(c);
-    }
-    free(turned);
-    if (status == CLIP_OK) *out = c;
-    else clip_convolution_destroy(c);
-    return status;
-}
-
-clip_status clip_convolution_create_f32(clip_convolution **out, const clip_convolution_shape *shape, const float *weight,
-                                        const float *factor, const float *bias) {
-    float *copy = malloc(shape->out * sizeof *copy);
-    *out = NULL;
-    if (!copy) return CLIP_ERROR_MEMORY;
-    memcpy(copy, factor, shape->out * sizeof *copy);
-    clip_status status = create(out, shape, weight, sizeof(float), copy, bias);
-    free(copy);
-    return status;
-}
-
-clip_status clip_convolution_create_q8(clip_convolution **out, const clip_convolution_shape *shape, const int8_t *weight,
-                                       const float *scale, const float *factor, const float *bias) {
-    int8_t *signed_weight = NULL;
-    size_t row = shape->in * shape->kernel * shape->kernel;
-    float *scaled = malloc(shape->out * sizeof *scaled);
-    clip_status status = CLIP_ERROR_MEMORY;
-    *out = NULL;
-    if (scaled) signed_weight = malloc(shape->out * row);
-    if (signed_weight) {
-        for (size_t o = 0; o < shape->out; o++) {
-            /* XNNPACK takes positive, normal scales only: a negative factor turns the weights, a vanishing one makes them vanish. */
-            float product = scale[o] * factor[o], magnitude = fabsf(product);
-            int sign = product < 0 ? -1 : 1, vanishes = !isnormal(magnitude);
-            scaled[o] = vanishes ? 1 : magnitude;
-            for (size_t i = 0; i < row; i++) {
-                int value = vanishes ? 0 : sign * weight[o * row + i];
-                signed_weight[o * row + i] = (int8_t)(value > 127 ? 127 : value);
-            }
-        }
-        status = create(out, shape, signed_weight, sizeof(int8_t), scaled, bias);
-    }
-    free(signed_weight);
-    free(scaled);
-    return status;
-}
-
-void clip_convolution_destroy(clip_convolution *convolution) {
-    if (!convolution) return;
-    xnn_delete_operator(convolution->operator);
-    free(convolution->workspace);
-    free(convolution);
-}
-
-/* One scale for the image, zero exactly representable, as XNNPACK's own conversion to qd8. */
-static void quantize_image(const float *x, size_t count, struct xnn_quantization_params *parameters, int8_t *q) {
-    float least = 0, largest = 0;
-    for (size_t i = 0; i < count; i++) {
-        least = x[i] < least ? x[i] : least;
-        largest = x[i] > largest ? x[i] : largest;
-    }
-    float scale = (largest - least) / 255, inverse = isnormal(scale) && isfinite(scale) ? 1 / scale : 0;
-    float zero = fminf(fmaxf(rintf(-128 - least * inverse), -128), 127);
-    for (size_t i = 0; i < 1 + XNN_EXTRA_QUANTIZATION_PARAMS; i++)
-        parameters[i] = (struct xnn_quantization_params){(int32_t)zero, inverse > 0 ? scale : 1};
-    for (size_t i = 0; i < count; i++) {
-        float value = rintf(x[i] * inverse) + zero;
-        value = value > -128 ? value : -128; /* and NaN becomes -128 */
-        q[i] = (int8_t)(value < 127 ? value : 127);
+        const float *from = g->x + ((top + i - padding) * s->side + left + before - padding) * s->in;
+        if (before) memset(to, 0, before * s->in * sizeof *to);
+        copy(to + before * s->in, from, span - (before + after) * s->in);
+        if (after) memset(to + span - after * s->in, 0, after * s->in * sizeof *to);
     }
 }
 
-clip_status clip_convolution_forward(clip_convolution *c, clip_pool *pool, const float *x, float *y, void *scratch) {
-    enum xnn_status status;
-    if (c->quantized) {
-        struct xnn_quantization_params *parameters = scratch;
-        int8_t *q = (int8_t *)scratch + PARAMETERS;
-        quantize_image(x, c->shape.side * c->shape.side * c->shape.in, parameters, q);
-        status = xnn_setup_convolution2d_nhwc_qd8_f32_qc8w(c->operator, c->workspace, q, y, parameters);
-    } else {
-        status = xnn_setup_convolution2d_nhwc_f32(c->operator, c->workspace, x, y);
+static void gather_rows(void *context, size_t index) {
+    const gathering *g = context;
+    size_t end = (index + 1) * g->rows_a_task < g->rows ? (index + 1) * g->rows_a_task : g->rows, width = patch_width(g->shape);
+    for (size_t r = index * g->rows_a_task; r < end; r++)
+        gather_patch(g, (g->first + r) / g->side, (g->first + r) % g->side, g->patches + r * width);
+}
+
+void clip_convolution_forward(const clip_convolution *convolution, const clip_kernels *kernels, clip_pool *pool,
+                              clip_activations *patches, const float *x, clip_epilogue epilogue, float *y) {
+    const clip_convolution_shape *s = &convolution->shape;
+    size_t side = clip_convolution_side(s), all = side * side, most = block_rows(s);
+    int gathers = s->kernel > 1 || s->stride > 1; /* otherwise the image is the patches */
+    gathering g = {s, x, side, 0, 0, 0, patches->precision == CLIP_F32 ? patches->own : patches->scratch};
+    g.rows_a_task = FLOATS_A_TASK / patch_width(s) + 1;
+    for (; g.first < all; g.first += g.rows) {
+        g.rows = all - g.first < most ? all - g.first : most;
+        if (gathers) clip_parallel(pool, (g.rows + g.rows_a_task - 1) / g.rows_a_task, gather_rows, &g);
+        clip_activations_set(patches, kernels, pool, gathers ? g.patches : x + g.first * s->in, g.rows);
+        clip_linear_forward(&convolution->linear, kernels, pool, patches, epilogue, y + g.first * s->out, s->out);
     }
-    return status_of(status == xnn_status_success ? clip_run_operator(c->operator, pool) : status);
 }

@@ -1,7 +1,9 @@
-/* convolution.h - 2-D convolution over a (side, side, channels) image, through XNNPACK's operators.
+/* convolution.h - 2-D convolution over a (side, side, channels) image, as a product of rows: an output pixel's row is the patch of the
+ * image under the kernel ("im2col"), so that all of linear.h serves, its kernels, its quantization and its threads.
  *
- * f32 weights run XNNPACK's f32 NHWC convolution; int8 ones its qd8-f32-qc8w, whose activations are quantized as they come, one
- * scale an image. BatchNorm (inference form) comes folded into a factor and a bias for each output.
+ * Patches are gathered some hundred at a time, so that they stay in the cache between being written and being multiplied. In int8 each
+ * patch has its own scale, which is finer than one for the image. XNNPACK's convolution, which gathers nothing, is as fast in f32 and
+ * takes twice as long in int8.
  */
 #ifndef CLIP_CONVOLUTION_H
 #define CLIP_CONVOLUTION_H
@@ -9,37 +11,42 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "arena.h"
+#include "linear.h"
 #include "parallel.h"
 #include "status.h"
-
-/* XNNPACK reads whole vectors: an input must be readable for this many bytes past its end. */
-#define CLIP_CONVOLUTION_SLACK 64
 
 typedef struct {
     size_t in, out; /* channels */
     size_t kernel;  /* side, odd; zeros around the image so that stride 1 keeps its side */
     size_t stride;
     size_t side; /* of the input */
-    int relu;    /* max(y, 0) at the end */
 } clip_convolution_shape;
+
+typedef struct {
+    clip_convolution_shape shape;
+    clip_linear linear; /* (out, kernel kernel in) */
+} clip_convolution;
 
 /* Side of the output. */
 size_t clip_convolution_side(const clip_convolution_shape *shape);
 
-typedef struct clip_convolution clip_convolution;
+/* Both take their buffers from `arena`, which may be measuring: the weights, and some patches (rows, kernel kernel in). precision is
+ * CLIP_F32 or CLIP_Q8. */
+void clip_convolution_layout(clip_convolution *convolution, const clip_kernels *kernels, clip_arena *arena,
+                             const clip_convolution_shape *shape, clip_precision precision);
+void clip_convolution_layout_patches(clip_activations *patches, const clip_kernels *kernels, clip_arena *arena,
+                                     const clip_convolution_shape *shape, clip_precision precision);
 
-/* Packs weight (out, in, kernel, kernel): either f32, or int8 with scale (out). factor (out) multiplies each output's weights,
- * bias (out) is added. Nothing of the arguments is kept. CLIP_ERROR_MEMORY. */
-clip_status clip_convolution_create_f32(clip_convolution **out, const clip_convolution_shape *shape, const float *weight,
-                                        const float *factor, const float *bias);
-clip_status clip_convolution_create_q8(clip_convolution **out, const clip_convolution_shape *shape, const int8_t *weight,
-                                       const float *scale, const float *factor, const float *bias);
-void clip_convolution_destroy(clip_convolution *convolution);
+/* Sets all weights (out, in, kernel, kernel): f32, or int8 with scale (out). factor (out) multiplies each output's weights, bias (out)
+ * is added: BatchNorm in its inference form. Keeps nothing of the arguments. CLIP_ERROR_MEMORY: needs one output's weights besides. */
+clip_status clip_convolution_set_f32(clip_convolution *convolution, const clip_kernels *kernels, const float *weight,
+                                     const float *factor, const float *bias);
+clip_status clip_convolution_set_q8(clip_convolution *convolution, const clip_kernels *kernels, const int8_t *weight,
+                                    const float *scale, const float *factor, const float *bias);
 
-/* Bytes of scratch that a forward pass needs: the quantized image. */
-size_t clip_convolution_scratch(const clip_convolution_shape *shape);
-
-/* x (side, side, in) -> y (side', side', out). Allocates nothing. CLIP_ERROR_MEMORY if XNNPACK says no. */
-clip_status clip_convolution_forward(clip_convolution *convolution, clip_pool *pool, const float *x, float *y, void *scratch);
+/* x (side, side, in) -> y (side', side', out); y must not overlap x. */
+void clip_convolution_forward(const clip_convolution *convolution, const clip_kernels *kernels, clip_pool *pool,
+                              clip_activations *patches, const float *x, clip_epilogue epilogue, float *y);
 
 #endif

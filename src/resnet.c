@@ -37,17 +37,16 @@ static void visit_layers(const clip_vision_config *config, layer_visitor each, v
     static const char *const PARTS[4][2] = {
         {"conv1.", "bn1."}, {"conv2.", "bn2."}, {"conv3.", "bn3."}, {"downsample.0.", "downsample.1."}};
     size_t half = config->stem / 2, side = config->image_size, index = 0, channels = config->stem;
-    const clip_convolution_shape stem[3] = {
-        {3, half, 3, 2, side, 1}, {half, half, 3, 1, side / 2, 1}, {half, channels, 3, 1, side / 2, 1}};
+    const clip_convolution_shape stem[3] = {{3, half, 3, 2, side}, {half, half, 3, 1, side / 2}, {half, channels, 3, 1, side / 2}};
     for (int i = 0; i < 3; i++) each(context, index++, &stem[i], STEM[i][0], STEM[i][1]);
     side /= 4;
     for (int stage = 0; stage < CLIP_RESNET_STAGES; stage++)
         for (size_t block = 0; block < config->blocks[stage]; block++) {
             size_t planes = config->stem << stage, after = stage && block == 0 ? side / 2 : side;
-            const clip_convolution_shape shapes[4] = {{channels, planes, 1, 1, side, 1},
-                                                      {planes, planes, 3, 1, side, 1},
-                                                      {planes, 4 * planes, 1, 1, after, 0},
-                                                      {channels, 4 * planes, 1, 1, after, 0}};
+            const clip_convolution_shape shapes[4] = {{channels, planes, 1, 1, side},
+                                                      {planes, planes, 3, 1, side},
+                                                      {planes, 4 * planes, 1, 1, after},
+                                                      {channels, 4 * planes, 1, 1, after}};
             for (int i = 0; i < (block == 0 ? 4 : 3); i++) {
                 char name[CLIP_SLOT_NAME], norm[CLIP_SLOT_NAME];
                 each(context, index++, &shapes[i], part_name(name, stage, block, PARTS[i][0]),
@@ -72,12 +71,12 @@ static void layout_layer(void *context, size_t index, const clip_convolution_sha
     layout_context *c = context;
     clip_resnet_layer measured, *layer = c->resnet->layers ? &c->resnet->layers[index] : &measured;
     size_t weights = shape->out * shape->in * shape->kernel * shape->kernel;
-    *layer = (clip_resnet_layer){.shape = *shape};
+    *layer = (clip_resnet_layer){0};
     if (c->precision == CLIP_F32) layer->weight = clip_arena_take(c->staging, weights, sizeof(float));
     else layer->weight_q8 = clip_arena_take(c->staging, weights, 1);
     float **const vectors[] = {&layer->scale, &layer->gain, &layer->beta, &layer->mean, &layer->variance};
     for (int i = 0; i < 5; i++) *vectors[i] = clip_arena_take(c->staging, shape->out, sizeof(float));
-    if (shape->kernel == 1) clip_linear_layout(&layer->linear, c->kernels, c->weights, shape->in, shape->out, c->precision);
+    clip_convolution_layout(&layer->convolution, c->kernels, c->weights, shape, c->precision);
 }
 
 clip_status clip_resnet_layout(clip_resnet *resnet, const clip_kernels *kernels, clip_arena *arena,
@@ -146,7 +145,7 @@ void clip_resnet_slots(clip_resnet *resnet, clip_slots *slots) {
 /* BatchNorm as y = x * factor + bias: factor replaces gain, bias replaces beta. */
 static int fold(clip_resnet_layer *layer) {
     int finite = 1;
-    for (size_t o = 0; o < layer->shape.out; o++) {
+    for (size_t o = 0; o < layer->convolution.shape.out; o++) {
         layer->gain[o] /= sqrtf(layer->variance[o] + EPSILON);
         layer->beta[o] -= layer->mean[o] * layer->gain[o];
         finite &= isfinite(layer->gain[o]) && isfinite(layer->beta[o]);
@@ -154,30 +153,14 @@ static int fold(clip_resnet_layer *layer) {
     return finite;
 }
 
-static void pack_rows(clip_resnet_layer *layer, const clip_kernels *kernels) {
-    size_t in = layer->shape.in, out = layer->shape.out;
-    if (layer->weight) {
-        for (size_t i = 0; i < out * in; i++) layer->weight[i] *= layer->gain[i / in];
-        clip_linear_set_rows(&layer->linear, kernels, 0, out, layer->weight);
-    } else {
-        for (size_t o = 0; o < out; o++) layer->scale[o] *= layer->gain[o];
-        clip_linear_set_rows_q8(&layer->linear, kernels, 0, out, layer->weight_q8);
-        clip_linear_set_scales(&layer->linear, kernels, 0, out, layer->scale);
-    }
-    memcpy(layer->linear.bias, layer->beta, out * sizeof(float));
-}
-
 clip_status clip_resnet_finish(clip_resnet *resnet, const clip_kernels *kernels) {
     for (size_t i = 0; i < resnet->count; i++) {
         clip_resnet_layer *layer = &resnet->layers[i];
-        clip_status status = CLIP_OK;
         if (!fold(layer)) return CLIP_ERROR_VALUE;
-        if (layer->shape.kernel == 1) pack_rows(layer, kernels);
-        else if (layer->weight)
-            status = clip_convolution_create_f32(&layer->convolution, &layer->shape, layer->weight, layer->gain, layer->beta);
-        else
-            status = clip_convolution_create_q8(&layer->convolution, &layer->shape, layer->weight_q8, layer->scale, layer->gain,
-                                                layer->beta);
+        clip_status status =
+            layer->weight
+                ? clip_convolution_set_f32(&layer->convolution, kernels, layer->weight, layer->gain, layer->beta)
+                : clip_convolution_set_q8(&layer->convolution, kernels, layer->weight_q8, layer->scale, layer->gain, layer->beta);
         if (status != CLIP_OK) return status;
         layer->weight = layer->scale = layer->gain = layer->beta = layer->mean = layer->variance = NULL;
         layer->weight_q8 = NULL;
@@ -186,10 +169,7 @@ clip_status clip_resnet_finish(clip_resnet *resnet, const clip_kernels *kernels)
     return CLIP_OK;
 }
 
-void clip_resnet_destroy(clip_resnet *resnet) {
-    for (size_t i = 0; resnet->layers && i < resnet->count; i++) clip_convolution_destroy(resnet->layers[i].convolution);
-    clip_arena_free(&resnet->staging);
-}
+void clip_resnet_destroy(clip_resnet *resnet) { clip_arena_free(&resnet->staging); }
 
 /* ---- workspace ---- */
 
@@ -198,8 +178,8 @@ typedef struct {
     const clip_kernels *kernels;
     clip_arena *arena;
     clip_precision precision;
-    size_t mark, most;      /* of the memory that layers share */
-    size_t floats, scratch; /* of the largest image, of the largest scratch */
+    size_t mark, most; /* of the memory that layers share */
+    size_t floats;     /* of the largest image */
 } state_context;
 
 static void layout_layer_state(void *context, size_t index, const clip_convolution_shape *shape, const char *name,
@@ -209,27 +189,22 @@ static void layout_layer_state(void *context, size_t index, const clip_convoluti
     size_t after = clip_convolution_side(shape);
     if (shape->side * shape->side * shape->in > c->floats) c->floats = shape->side * shape->side * shape->in;
     if (after * after * shape->out > c->floats) c->floats = after * after * shape->out;
-    clip_activations measured, *rows = c->state->rows ? &c->state->rows[index] : &measured;
-    if (shape->kernel == 1) {
-        c->arena->used = c->mark;
-        clip_activations_layout(rows, c->kernels, c->arena, shape->side * shape->side, shape->in, c->precision);
-        if (c->arena->used > c->most) c->most = c->arena->used;
-    } else if (clip_convolution_scratch(shape) > c->scratch) {
-        c->scratch = clip_convolution_scratch(shape);
-    }
+    clip_activations measured, *patches = c->state->patches ? &c->state->patches[index] : &measured;
+    c->arena->used = c->mark;
+    clip_convolution_layout_patches(patches, c->kernels, c->arena, shape, c->precision);
+    if (c->arena->used > c->most) c->most = c->arena->used;
 }
 
 void clip_resnet_state_layout(clip_resnet_state *state, const clip_kernels *kernels, clip_arena *arena,
                               const clip_vision_config *config, clip_precision precision) {
     size_t side = config->image_size / 32, channels = config->stem * 32, tokens = side * side + 1;
     if (precision == CLIP_Q4) precision = CLIP_Q8;
-    state->rows = clip_arena_take(arena, layer_count(config), sizeof *state->rows);
+    state->patches = clip_arena_take(arena, layer_count(config), sizeof *state->patches);
     if (!clip_arena_ok(arena)) return;
-    state_context context = {state, kernels, arena, precision, arena->used, arena->used, 0, 0};
+    state_context context = {state, kernels, arena, precision, arena->used, arena->used, 0};
     visit_layers(config, layout_layer_state, &context);
     arena->used = context.most;
-    for (int i = 0; i < 4; i++) state->images[i] = clip_arena_take(arena, context.floats + CLIP_CONVOLUTION_SLACK, sizeof(float));
-    state->scratch = clip_arena_take(arena, context.scratch, 1);
+    for (int i = 0; i < 4; i++) state->images[i] = clip_arena_take(arena, context.floats, sizeof(float));
     state->tokens = clip_arena_take(arena, tokens * channels, sizeof(float));
     state->query = clip_arena_take(arena, channels, sizeof(float));
     state->key_value = clip_arena_take(arena, tokens * 2 * channels, sizeof(float));
@@ -242,15 +217,26 @@ void clip_resnet_state_layout(clip_resnet_state *state, const clip_kernels *kern
 
 /* ---- forward ---- */
 
+typedef struct {
+    const float *x;
+    size_t side, channels;
+    float *y;
+} pooling;
+
+static void pool_row(void *context, size_t row) {
+    const pooling *p = context;
+    size_t half = p->side / 2, channels = p->channels;
+    for (size_t column = 0; column < half; column++) {
+        const float *a = p->x + (2 * row * p->side + 2 * column) * channels, *b = a + p->side * channels;
+        float *to = p->y + (row * half + column) * channels;
+        for (size_t c = 0; c < channels; c++) to[c] = (a[c] + a[c + channels] + b[c] + b[c + channels]) * 0.25f;
+    }
+}
+
 /* x (side, side, channels) -> y (side / 2, side / 2, channels), means of 2x2. */
-static void average_pool(const float *x, size_t side, size_t channels, float *y) {
-    size_t half = side / 2;
-    for (size_t row = 0; row < half; row++)
-        for (size_t column = 0; column < half; column++) {
-            const float *a = x + (2 * row * side + 2 * column) * channels, *b = a + side * channels;
-            float *to = y + (row * half + column) * channels;
-            for (size_t c = 0; c < channels; c++) to[c] = (a[c] + a[c + channels] + b[c] + b[c + channels]) * 0.25f;
-        }
+static void average_pool(clip_pool *pool, const float *x, size_t side, size_t channels, float *y) {
+    pooling p = {x, side, channels, y};
+    clip_parallel(pool, side / 2, pool_row, &p);
 }
 
 typedef struct {
@@ -260,39 +246,31 @@ typedef struct {
     clip_resnet_state *state;
 } pass;
 
-/* One layer from x to y; epilogue for 1x1 ones. */
-static clip_status run(const pass *p, size_t index, const float *x, clip_epilogue epilogue, float *y) {
-    const clip_resnet_layer *layer = &p->resnet->layers[index];
-    if (layer->convolution) return clip_convolution_forward(layer->convolution, p->pool, x, y, p->state->scratch);
-    clip_activations *rows = &p->state->rows[index];
-    clip_activations_set(rows, p->kernels, p->pool, x, layer->shape.side * layer->shape.side);
-    clip_linear_forward(&layer->linear, p->kernels, p->pool, rows, epilogue, y, layer->shape.out);
-    return CLIP_OK;
+static void run(const pass *p, size_t index, const float *x, clip_epilogue epilogue, float *y) {
+    clip_convolution_forward(&p->resnet->layers[index].convolution, p->kernels, p->pool, &p->state->patches[index], x, epilogue, y);
 }
 
 /* A bottleneck: x -> relu(conv3(conv2(conv1(x))) + shortcut(x)); answers the result in images[0], all four are used. */
-static clip_status bottleneck(const pass *p, size_t index, int first) {
+static void bottleneck(const pass *p, size_t index, int first) {
     float **images = p->state->images, *x = images[0], *a = images[1], *b = images[2], *c = images[3];
     const clip_resnet_layer *layers = p->resnet->layers + index;
-    size_t side = layers[0].shape.side, after = layers[2].shape.side, out = layers[2].shape.out;
-    clip_status status = run(p, index, x, CLIP_RELU, a);
-    if (status == CLIP_OK) status = run(p, index + 1, a, CLIP_RELU, b);
-    if (status != CLIP_OK) return status;
-    if (after != side) {
-        average_pool(b, side, layers[1].shape.out, a);
+    const clip_convolution_shape *before = &layers[0].convolution.shape, *last = &layers[2].convolution.shape;
+    run(p, index, x, CLIP_RELU, a);
+    run(p, index + 1, a, CLIP_RELU, b);
+    if (last->side != before->side) {
+        average_pool(p->pool, b, before->side, last->in, a);
         float *swap = a;
         a = b, b = swap;
     }
     float *sum = x; /* the shortcut, to which conv3 is added */
     if (first) {
-        if (after != side) average_pool(x, side, layers[0].shape.in, a);
-        status = run(p, index + 3, after != side ? a : x, CLIP_STORE, c);
+        if (last->side != before->side) average_pool(p->pool, x, before->side, before->in, a);
+        run(p, index + 3, last->side != before->side ? a : x, CLIP_STORE, c);
         sum = c;
     }
-    if (status == CLIP_OK) status = run(p, index + 2, b, CLIP_ADD, sum);
-    for (size_t i = 0; i < after * after * out; i++) sum[i] = sum[i] > 0 ? sum[i] : 0;
+    run(p, index + 2, b, CLIP_ADD, sum);
+    for (size_t i = 0; i < last->side * last->side * last->out; i++) sum[i] = sum[i] > 0 ? sum[i] : 0;
     if (first) images[3] = x, images[0] = sum;
-    return status;
 }
 
 /* Attention over all positions, asked by their mean (OpenAI's AttentionPool2d). */
@@ -320,25 +298,22 @@ static void attention_pool(const pass *p, const float *x, float *embedding) {
     clip_linear_forward(&r->projection, p->kernels, p->pool, &s->out_row, CLIP_STORE, embedding, r->config.embedding);
 }
 
-clip_status clip_resnet_forward(const clip_resnet *resnet, const clip_kernels *kernels, clip_pool *pool, clip_resnet_state *state,
-                                const float *pixels, float *embedding) {
+void clip_resnet_forward(const clip_resnet *resnet, const clip_kernels *kernels, clip_pool *pool, clip_resnet_state *state,
+                         const float *pixels, float *embedding) {
     const pass p = {resnet, kernels, pool, state};
     float **images = state->images;
     size_t size = resnet->config.image_size, area = size * size;
     for (size_t i = 0; i < area; i++)
         for (size_t c = 0; c < 3; c++) images[0][3 * i + c] = pixels[c * area + i];
-    clip_status status = run(&p, 0, images[0], CLIP_RELU, images[1]);
-    if (status == CLIP_OK) status = run(&p, 1, images[1], CLIP_RELU, images[2]);
-    if (status == CLIP_OK) status = run(&p, 2, images[2], CLIP_RELU, images[1]);
-    if (status != CLIP_OK) return status;
-    average_pool(images[1], size / 2, resnet->config.stem, images[0]);
+    run(&p, 0, images[0], CLIP_RELU, images[1]);
+    run(&p, 1, images[1], CLIP_RELU, images[2]);
+    run(&p, 2, images[2], CLIP_RELU, images[1]);
+    average_pool(pool, images[1], size / 2, resnet->config.stem, images[0]);
     size_t index = 3;
     for (int stage = 0; stage < CLIP_RESNET_STAGES; stage++)
         for (size_t block = 0; block < resnet->config.blocks[stage]; block++) {
-            status = bottleneck(&p, index, block == 0);
-            if (status != CLIP_OK) return status;
+            bottleneck(&p, index, block == 0);
             index += block == 0 ? 4 : 3;
         }
     attention_pool(&p, images[0], embedding);
-    return CLIP_OK;
 }

@@ -9,17 +9,14 @@
 #include "linear.h"
 #include "slots.h"
 
-/* A convolution and its BatchNorm. 1x1 ones are products of rows, through linear.h; the others go through convolution.h. */
+/* A convolution and its BatchNorm. */
 typedef struct {
-    clip_convolution_shape shape;
+    clip_convolution convolution; /* with the norm in it, once clip_resnet_finish was called */
     /* as the file has them, until clip_resnet_finish */
     float *weight;                        /* f32: (out, in kernel kernel) */
     int8_t *weight_q8;                    /* otherwise: the same, with a scale an output */
     float *scale;                         /* (out) */
     float *gain, *beta, *mean, *variance; /* (out) */
-    /* afterwards */
-    clip_linear linear;
-    clip_convolution *convolution; /* owned */
 } clip_resnet_layer;
 
 typedef struct {
@@ -34,9 +31,8 @@ typedef struct {
 } clip_resnet;
 
 typedef struct {
-    float *images[4];       /* NHWC images, each as large as the largest */
-    clip_activations *rows; /* (layers) for the 1x1 ones; they share one memory */
-    void *scratch;          /* for the others */
+    float *images[4];          /* NHWC images, each as large as the largest */
+    clip_activations *patches; /* (layers); they share one memory */
     clip_activations pool_rows, query_row, out_row;
     float *tokens, *query, *key_value, *attended, *attention;
 } clip_resnet_state;
@@ -53,7 +49,7 @@ clip_status clip_resnet_finish(clip_resnet *resnet, const clip_kernels *kernels)
 void clip_resnet_destroy(clip_resnet *resnet);
 
 /* pixels (3, image_size, image_size), normalised -> embedding (embedding). */
-clip_status clip_resnet_forward(const clip_resnet *resnet, const clip_kernels *kernels, clip_pool *pool, clip_resnet_state *state,
-                                const float *pixels, float *embedding);
+void clip_resnet_forward(const clip_resnet *resnet, const clip_kernels *kernels, clip_pool *pool, clip_resnet_state *state,
+                         const float *pixels, float *embedding);
 
 #endif

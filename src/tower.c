@@ -249,34 +249,31 @@ void clip_tower_drop_merges(clip_tower *tower) {
 
 /* ---- running ---- */
 
-static clip_status encode_planes(clip_tower *tower, const float *planes, float *embedding) {
+static void encode_planes(clip_tower *tower, const float *planes, float *embedding) {
     const clip_kernels *kernels = &tower->engine->kernels;
     clip_pool *pool = tower->engine->pool;
     if (architecture_of(tower) == RESNET)
-        return clip_resnet_forward(&tower->model.resnet, kernels, pool, &tower->state.resnet, planes, embedding);
-    clip_vit_forward(&tower->model.vit, kernels, pool, &tower->state.vit, planes, embedding);
-    return CLIP_OK;
+        clip_resnet_forward(&tower->model.resnet, kernels, pool, &tower->state.resnet, planes, embedding);
+    else clip_vit_forward(&tower->model.vit, kernels, pool, &tower->state.vit, planes, embedding);
 }
 
 clip_status clip_vision_encode(clip_tower *tower, const uint8_t *rgb, size_t count, float *embeddings) {
     if (tower->kind != CLIP_VISION || !tower->ready) return CLIP_ERROR_ARGUMENT;
     const clip_vision_config *vision = &tower->config.vision;
-    clip_status status = CLIP_OK;
-    for (size_t i = 0; i < count && status == CLIP_OK; i++) {
+    for (size_t i = 0; i < count; i++) {
         clip_pixels_normalise(rgb + i * 3 * vision->image_size * vision->image_size, vision->image_size, vision->mean,
                               vision->deviation, tower->planes);
-        status = encode_planes(tower, tower->planes, embeddings + i * vision->embedding);
+        encode_planes(tower, tower->planes, embeddings + i * vision->embedding);
     }
-    return status;
+    return CLIP_OK;
 }
 
 clip_status clip_vision_encode_pixels(clip_tower *tower, const float *pixels, size_t count, float *embeddings) {
     if (tower->kind != CLIP_VISION || !tower->ready) return CLIP_ERROR_ARGUMENT;
     const clip_vision_config *vision = &tower->config.vision;
-    clip_status status = CLIP_OK;
-    for (size_t i = 0; i < count && status == CLIP_OK; i++)
-        status = encode_planes(tower, pixels + i * 3 * vision->image_size * vision->image_size, embeddings + i * vision->embedding);
-    return status;
+    for (size_t i = 0; i < count; i++)
+        encode_planes(tower, pixels + i * 3 * vision->image_size * vision->image_size, embeddings + i * vision->embedding);
+    return CLIP_OK;
 }
 
 clip_status clip_text_encode(clip_tower *tower, const uint32_t *ids, const uint32_t *lengths, size_t count, float *embeddings) {
