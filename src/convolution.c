@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "convolution_xnnpack.h"
 #include "simd.h"
 
 #define PATCHES_IN_CACHE 524288 /* bytes of f32 patches that are gathered at a time */
@@ -22,12 +23,15 @@ static size_t block_rows(const clip_convolution_shape *s) {
 
 void clip_convolution_layout(clip_convolution *convolution, const clip_kernels *kernels, clip_arena *arena,
                              const clip_convolution_shape *shape, clip_precision precision) {
-    convolution->shape = *shape;
+    *convolution = (clip_convolution){.shape = *shape};
+    if (precision == CLIP_F32 && shape->kernel > 1) return;
     clip_linear_layout(&convolution->linear, kernels, arena, patch_width(shape), shape->out, precision);
 }
 
 void clip_convolution_layout_patches(clip_activations *patches, const clip_kernels *kernels, clip_arena *arena,
                                      const clip_convolution_shape *shape, clip_precision precision) {
+    *patches = (clip_activations){0};
+    if (precision == CLIP_F32 && shape->kernel > 1) return;
     clip_activations_layout(patches, kernels, arena, block_rows(shape), patch_width(shape), precision);
 }
 
@@ -37,16 +41,25 @@ clip_status clip_convolution_set_f32(clip_convolution *convolution, const clip_k
                                      const float *factor, const float *bias) {
     const clip_convolution_shape *s = &convolution->shape;
     size_t width = patch_width(s), area = s->kernel * s->kernel;
-    float *row = malloc(width * sizeof *row);
-    if (!row) return CLIP_ERROR_MEMORY;
-    for (size_t o = 0; o < s->out; o++, weight += width) {
+    float *turned = malloc(s->out * width * sizeof *turned);
+    if (!turned) return CLIP_ERROR_MEMORY;
+    for (size_t o = 0; o < s->out; o++, weight += width)
         for (size_t i = 0; i < s->in; i++)
-            for (size_t a = 0; a < area; a++) row[a * s->in + i] = weight[i * area + a] * factor[o];
-        clip_linear_set_rows(&convolution->linear, kernels, o, 1, row);
+            for (size_t a = 0; a < area; a++) turned[o * width + a * s->in + i] = weight[i * area + a] * factor[o];
+    clip_status status = CLIP_OK;
+    if (s->kernel > 1) {
+        status = clip_xnnpack_convolution_create(&convolution->xnnpack, s, turned, bias);
+    } else {
+        clip_linear_set_rows(&convolution->linear, kernels, 0, s->out, turned);
+        memcpy(convolution->linear.bias, bias, s->out * sizeof *bias);
     }
-    memcpy(convolution->linear.bias, bias, s->out * sizeof *bias);
-    free(row);
-    return CLIP_OK;
+    free(turned);
+    return status;
+}
+
+void clip_convolution_free(clip_convolution *convolution) {
+    clip_xnnpack_convolution_destroy(convolution->xnnpack);
+    convolution->xnnpack = NULL;
 }
 
 clip_status clip_convolution_set_q8(clip_convolution *convolution, const clip_kernels *kernels, const int8_t *weight,
@@ -114,6 +127,10 @@ static void gather_rows(void *context, size_t index) {
 void clip_convolution_forward(const clip_convolution *convolution, const clip_kernels *kernels, clip_pool *pool,
                               clip_activations *patches, const float *x, clip_epilogue epilogue, float *y) {
     const clip_convolution_shape *s = &convolution->shape;
+    if (convolution->xnnpack) {
+        clip_xnnpack_convolution_forward(convolution->xnnpack, pool, x, y, epilogue == CLIP_RELU);
+        return;
+    }
     size_t side = clip_convolution_side(s), all = side * side, most = block_rows(s);
     int gathers = s->kernel > 1 || s->stride > 1; /* otherwise the image is the patches */
     gathering g = {s, x, side, 0, 0, 0, patches->precision == CLIP_F32 ? patches->own : patches->scratch};

@@ -84,6 +84,8 @@ clip_status clip_resnet_layout(clip_resnet *resnet, const clip_kernels *kernels,
     *resnet = (clip_resnet){
         .config = *config, .side = config->image_size / 32, .channels = config->stem * 32, .count = layer_count(config)};
     resnet->layers = clip_arena_take(arena, resnet->count, sizeof *resnet->layers);
+    if (resnet->layers)
+        memset(resnet->layers, 0, resnet->count * sizeof *resnet->layers); /* so that destroy may come at any time */
     /* int4 would save little in a ResNet, whose cost is in its 3x3 convolutions */
     if (precision == CLIP_Q4) precision = CLIP_Q8;
     clip_arena staging = clip_arena_measure(), no_weights = clip_arena_measure();
@@ -169,7 +171,10 @@ clip_status clip_resnet_finish(clip_resnet *resnet, const clip_kernels *kernels)
     return CLIP_OK;
 }
 
-void clip_resnet_destroy(clip_resnet *resnet) { clip_arena_free(&resnet->staging); }
+void clip_resnet_destroy(clip_resnet *resnet) {
+    for (size_t i = 0; resnet->layers && i < resnet->count; i++) clip_convolution_free(&resnet->layers[i].convolution);
+    clip_arena_free(&resnet->staging);
+}
 
 /* ---- workspace ---- */
 
@@ -204,7 +209,7 @@ void clip_resnet_state_layout(clip_resnet_state *state, const clip_kernels *kern
     state_context context = {state, kernels, arena, precision, arena->used, arena->used, 0};
     visit_layers(config, layout_layer_state, &context);
     arena->used = context.most;
-    for (int i = 0; i < 4; i++) state->images[i] = clip_arena_take(arena, context.floats, sizeof(float));
+    for (int i = 0; i < 4; i++) state->images[i] = clip_arena_take(arena, context.floats + CLIP_CONVOLUTION_SLACK, sizeof(float));
     state->tokens = clip_arena_take(arena, tokens * channels, sizeof(float));
     state->query = clip_arena_take(arena, channels, sizeof(float));
     state->key_value = clip_arena_take(arena, tokens * 2 * channels, sizeof(float));

@@ -154,17 +154,16 @@ EXPORT(kernels) const char *kernels(void) { return b.kernels.name; }
 
 /* ---- limits: each answers the multiply-adds of one pass ---- */
 
-#define CHAINS 12
+#define CHAINS     12
 #define EACH_CHAIN _Pragma("clang loop unroll(full)") for (int i = 0; i < CHAINS; i++)
-#define LIMIT(name, macs, ones, step)                                                 \
-    EXPORT(name) double name(int times) {                                             \
-        volatile int32_t hidden = 1;                                                  \
-        v128_t x = (ones), sum[CHAINS];                                               \
-        EACH_CHAIN sum[i] = x;                                  \
-        for (int t = 0; t < times; t++)                                               \
-            EACH_CHAIN sum[i] = (step);                         \
-        EACH_CHAIN hidden += wasm_i32x4_extract_lane(sum[i], 0); \
-        return (macs)*CHAINS;                                                         \
+#define LIMIT(name, macs, ones, step)                               \
+    EXPORT(name) double name(int times) {                           \
+        volatile int32_t hidden = 1;                                \
+        v128_t x = (ones), sum[CHAINS];                             \
+        EACH_CHAIN sum[i] = x;                                      \
+        for (int t = 0; t < times; t++) EACH_CHAIN sum[i] = (step); \
+        EACH_CHAIN hidden += wasm_i32x4_extract_lane(sum[i], 0);    \
+        return (macs)*CHAINS;                                       \
     }
 
 #ifdef CLIP_RELAXED

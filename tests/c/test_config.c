@@ -93,15 +93,15 @@ static void rejects_nonsense(void **state) {
         "{\"projection_dim\":40," HF_TEXT
         ",\"vision_config\":{\"hidden_size\":64,\"num_hidden_layers\":3,\"num_attention_heads\":5,\"intermediate_size\":256}}",
         "{\"projection_dim\":40," HF_TEXT ",\"vision_config\":{\"hidden_size\":64,\"num_hidden_layers\":3,\"num_attention_heads\":"
-                                          "4,\"intermediate_size\":256,\"hidden_act\":\"swish\"}}",
+        "4,\"intermediate_size\":256,\"hidden_act\":\"swish\"}}",
         "{\"projection_dim\":40," HF_TEXT ",\"vision_config\":{\"hidden_size\":64,\"num_hidden_layers\":3,\"num_attention_heads\":"
-                                          "4,\"intermediate_size\":256,\"patch_size\":300}}",
+        "4,\"intermediate_size\":256,\"patch_size\":300}}",
         "{\"projection_dim\":40," HF_TEXT ",\"vision_config\":{\"hidden_size\":64,\"num_hidden_layers\":3,\"num_attention_heads\":"
-                                          "4,\"intermediate_size\":256,\"image_size\":1024,\"patch_size\":1}}",
+        "4,\"intermediate_size\":256,\"image_size\":1024,\"patch_size\":1}}",
         "{\"projection_dim\":40," HF_TEXT ",\"vision_config\":{\"hidden_size\":64,\"num_hidden_layers\":1000000,\"num_attention_"
-                                          "heads\":4,\"intermediate_size\":256}}",
+        "heads\":4,\"intermediate_size\":256}}",
         "{\"projection_dim\":40," HF_TEXT ",\"vision_config\":{\"hidden_size\":64,\"num_hidden_layers\":3,\"num_attention_heads\":"
-                                          "4,\"intermediate_size\":256,\"layer_norm_eps\":-1}}",
+        "4,\"intermediate_size\":256,\"layer_norm_eps\":-1}}",
         "{\"embed_dim\":128,\"vision_cfg\":{\"image_size\":64,\"layers\":[1,2,2],\"width\":32}," OC_TEXT "}",
         "{\"embed_dim\":128,\"vision_cfg\":{\"image_size\":64,\"layers\":[1,0,2,1],\"width\":32}," OC_TEXT "}",
         "{\"embed_dim\":128,\"vision_cfg\":{\"image_size\":65,\"layers\":[1,2,2,1],\"width\":32}," OC_TEXT "}",
