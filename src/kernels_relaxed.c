@@ -5,10 +5,9 @@
  * The first two are exact for 8-bit activations kept in the form that they want, so a probe asks which it is; for the third there is
  * kernels_relaxed_pairs.c. int4 weights are the 0..15 operand, which is exact everywhere.
  *
- * The int8 tile of 6 rows by 8 outputs has 12 accumulators, 2 registers of weights and 1 of activations, which is all of x86's; each
- * step's 12 products take two ports for 6 cycles, in which its 8 loads are done besides, and the 5 cycles that a product takes are
- * hidden. The f32 tile has 4 rows: 8 accumulators hide a product's 4 cycles just as well, and 5 or 6 rows came out slower (27 GMAC/s
- * to 25 and 24 on a Zen 4 core).
+ * Tiles of 6 rows by 8 outputs: 12 accumulators, 2 registers of weights and 1 of activations, which is all that engines use of x86's;
+ * each step's 12 products take two ports for 6 cycles, in which its 8 loads are done besides, and the 4 or 5 cycles that a product takes
+ * are hidden.
  */
 #include <string.h>
 
@@ -16,7 +15,7 @@
 
 INLINE void f32_tile(size_t rows, const float *a, size_t a_stride, size_t depth, const float *b, size_t b_stride, float *c,
                      size_t c_stride, int accumulate) {
-    v128_t sum[4][2];
+    v128_t sum[6][2];
     for (size_t r = 0; r < rows; r++) {
         sum[r][0] = accumulate ? wasm_v128_load(c + r * c_stride) : wasm_f32x4_splat(0);
         sum[r][1] = accumulate ? wasm_v128_load(c + r * c_stride + 4) : wasm_f32x4_splat(0);
@@ -39,7 +38,7 @@ static void f32(const float *a, size_t a_stride, size_t rows, size_t depth, cons
                 size_t c_stride, int accumulate){
 #define F32_TILE(n, first) \
     f32_tile(n, a + first * a_stride, a_stride, depth, b, b_stride, c + first * c_stride, c_stride, accumulate)
-    CLIP_TILES(4, CLIP_CASES_4, rows, F32_TILE)
+    CLIP_TILES(6, CLIP_CASES_6, rows, F32_TILE)
 #undef F32_TILE
 }
 
