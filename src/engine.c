@@ -9,6 +9,7 @@ clip_engine *clip_engine_create(uint32_t threads) {
     clip_engine *engine = calloc(1, sizeof *engine);
     if (!engine) return NULL;
     clip_kernels_choose(&engine->kernels);
+    clip_kernels_choose_exact(&engine->exact);
     if (threads > 1) {
         engine->pool = clip_pool_create(threads);
         if (!engine->pool) {

@@ -7,8 +7,8 @@
 #include "parallel.h"
 
 struct clip_engine {
-    clip_kernels kernels;
-    clip_pool *pool; /* NULL: one thread */
+    clip_kernels kernels, exact; /* for towers of some size, and for small ones: see tower.c */
+    clip_pool *pool;             /* NULL: one thread */
 };
 
 #endif

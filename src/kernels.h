@@ -57,6 +57,9 @@ struct clip_kernels {
 /* Probes the engine; cheap. */
 void clip_kernels_choose(clip_kernels *kernels);
 
+/* The same, but for int8 the most exact ones rather than the fastest, where these differ. */
+void clip_kernels_choose_exact(clip_kernels *kernels);
+
 /* What each file offers. */
 void clip_kernels_simd(clip_kernels *kernels);
 /* These change what relaxed SIMD does better here, and leave the rest. Only in relaxed modules. */
