@@ -54,26 +54,39 @@ SMALL := arena bmp config converter decode engine exif format intact json merges
   stream tokenizer tower unicode wasm
 speed  = $(if $(filter $(SMALL),$(basename $(notdir $1))),-Os,-O3)
 
+# For every module, threads or not: the kernels are the same, and only main-thread code touches XNNPACK's own state.
+XNNPACK_FLAGS := $(OPTIMIZE) -matomics -mbulk-memory -fno-math-errno -w
+include build/xnnpack.mk
+
+PTHREADPOOL_INCLUDES := -I$(SOURCES)/pthreadpool/include -I$(SOURCES)/pthreadpool/src -I$(SOURCES)/fxdiv/include \
+  -DFXDIV_USE_INLINE_ASSEMBLY=0 -DPTHREADPOOL_USE_CONDVAR=0 -DPTHREADPOOL_USE_FUTEX=1
+PTHREADPOOL_FLAGS := $(OPTIMIZE) -std=gnu11 -w $(PTHREADPOOL_INCLUDES)
+
 CLIP_FLAGS := $(OPTIMIZE) -std=gnu11 -Wall -Wextra -Werror -fno-math-errno -mbulk-memory -DUTF8PROC_STATIC -Isrc \
-  $(addprefix -isystem $(SOURCES)/,stb utf8proc jsmn)
+  $(addprefix -isystem $(SOURCES)/,xnnpack/include pthreadpool/include pthreadpool/src fxdiv/include stb utf8proc jsmn)
 
 # ---- what goes into which module ----
 
 CLIP_SOURCES := $(wildcard src/*.c) build/runtime.c
+BACKEND      := src/pthreadpool_backend.c
 RELAXED_ONLY := $(filter src/kernels_relaxed%.c,$(CLIP_SOURCES))
 
 # $(call variant,NAME,simd|relaxed,threads or nothing)
 define variant
-CLIP_SOURCES_$1 := $(filter-out $(if $(filter simd,$2),$(RELAXED_ONLY)),$(CLIP_SOURCES))
-OBJECTS_$1 := $$(patsubst %.c,$(OUT)/obj/$1/%.o,$$(notdir $$(CLIP_SOURCES_$1))) $(OUT)/obj/$1/utf8proc/utf8proc.o
+CLIP_SOURCES_$1 := $(filter-out $(if $3,,$(BACKEND)) $(if $(filter simd,$2),$(RELAXED_ONLY)),$(CLIP_SOURCES))
+POOL_SOURCES_$1 := $(if $3,$(if $(wildcard $(BACKEND)),portable-api memory,shim),shim)
+OBJECTS_$1 := $$(patsubst %.c,$(OUT)/obj/$1/%.o,$$(notdir $$(CLIP_SOURCES_$1))) \
+  $$(patsubst %,$(OUT)/obj/$1/pthreadpool/%.o,$$(POOL_SOURCES_$1)) $(OUT)/obj/$1/utf8proc/utf8proc.o
 FLAGS_$1 := $(SIMD_$2) $(if $3,-matomics -mbulk-memory -DCLIP_THREADS=1) $(if $(filter relaxed,$2),-DCLIP_RELAXED=1)
 
 $(OUT)/obj/$1/%.o: src/%.c $(RECIPE) ; @echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc $(CLIP_FLAGS) $$(call speed,$$<) $$(FLAGS_$1) -MMD -MP -c $$< -o $$@
 $(OUT)/obj/$1/%.o: build/%.c $(RECIPE) ; @echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc $(CLIP_FLAGS) $$(call speed,$$<) $$(FLAGS_$1) -MMD -MP -c $$< -o $$@
+$(OUT)/obj/$1/pthreadpool/%.o: $(SOURCES)/pthreadpool/src/%.c $(RECIPE)
+	@echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc -Os $(PTHREADPOOL_FLAGS) $$(FLAGS_$1) -c $$< -o $$@
 $(OUT)/obj/$1/utf8proc/%.o: $(SOURCES)/utf8proc/%.c $(RECIPE)
 	@echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc -Os $(OPTIMIZE) -w -DUTF8PROC_STATIC $$(FLAGS_$1) -c $$< -o $$@
 
-$(OUT)/link/clip-$1.wasm: $$(OBJECTS_$1)
+$(OUT)/link/clip-$1.wasm: $$(OBJECTS_$1) $$(XNNPACK_OBJECTS_$2)
 	@echo '  ld $$@'; mkdir -p $$(@D); $(WASM_LD) -m wasm32 $(LINK) $(if $3,$(LINK_THREADS)) $$^ $$(call LIBRARIES,$(if $3,-ww)) -o $$@
 
 -include $$(OBJECTS_$1:.o=.d)
@@ -97,7 +110,7 @@ WASM_OPT_FLAGS := -O3 --enable-simd --enable-bulk-memory --enable-sign-ext --ena
 $(foreach v,$(VARIANTS),$(eval $(call variant,$v,$(firstword $(subst -, ,$v)),$(findstring threads,$v))))
 
 # The steps between are kept, so that a second make finds them.
-.PRECIOUS: $(OUT)/wasm/clip-%.wasm
+.PRECIOUS: $(OUT)/wasm/%.wasm
 $(OUT)/wasm/clip-%.wasm: $(OUT)/link/clip-%.wasm
 	@echo '  opt $@'; mkdir -p $(@D); $(WASM_OPT) $(WASM_OPT_FLAGS) $(if $(findstring relaxed,$*),--enable-relaxed-simd) \
 	  $(if $(findstring threads,$*),--enable-threads) $< -o $@

@@ -5,15 +5,17 @@
 #     library      build/out/native/release/libclip.a   optimized, without sanitizers; and programs of tests/bench/*.c
 #     fuzz         build/out/native/fuzz/fuzz_*      tests/fuzz/fuzz_*.c with libFuzzer (clang)
 #
-# Kernels are the ones that ship: they compile against SIMDe's WebAssembly intrinsics (src/simd.h). All programs run from the
-# repository's root.
+# Kernels are the ones that ship: ours compile against SIMDe's WebAssembly intrinsics (src/simd.h), and so do XNNPACK's,
+# which take this machine for WebAssembly by a changed copy of one header. All programs run from the repository's root.
 
 .DEFAULT_GOAL := tests
 include emcc.mk
 .DEFAULT_GOAL := tests
 
 NATIVE := $(OUT)/native
+TREE   := $(NATIVE)/xnnpack/src
 CC     := $(if $(filter default,$(origin CC)),$(shell command -v clang || command -v gcc || echo cc),$(CC))
+CXX    := $(if $(filter default,$(origin CXX)),$(if $(findstring clang,$(CC)),$(subst clang,clang++,$(CC)),$(if $(findstring gcc,$(CC)),$(subst gcc,g++,$(CC)),c++)),$(CXX))
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 NATIVE_asan    := -g -O1 -fno-omit-frame-pointer $(SANITIZE)
@@ -28,21 +30,39 @@ CMOCKA_FLAGS := -std=gnu11 -w $(CMOCKA_INCLUDE) $(patsubst %,-DHAVE_%=1,ASSERT_H
   CLOCK_REALTIME STRUCT_TIMESPEC GCC_THREAD_LOCAL_STORAGE)
 
 NATIVE_CLIP := -std=gnu11 -Wall -Wextra -Werror -fno-math-errno -pthread -DUTF8PROC_STATIC -DCLIP_THREADS=1 -DCLIP_RELAXED=1 -Isrc \
-  $(addprefix -isystem $(SOURCES)/,stb utf8proc jsmn simde) $(CMOCKA_INCLUDE)
+  $(addprefix -isystem $(SOURCES)/,xnnpack/include pthreadpool/include pthreadpool/src fxdiv/include stb utf8proc jsmn simde) $(CMOCKA_INCLUDE)
+# The C libraries' own habits are not ours to judge: of the undefined behaviours only overruns count there.
+NATIVE_XNNPACK := -w -ffunction-sections -fdata-sections -pthread -fno-sanitize=undefined -fno-math-errno -I$(TREE) -Ibuild/stub/native $(XNNPACK_INCLUDES) \
+  -I$(SOURCES)/simde $(XNNPACK_DEFINES)
+NATIVE_POOL := -std=gnu11 -w -pthread -fno-sanitize=undefined $(PTHREADPOOL_INCLUDES)
 
 # All but the border to JavaScript.
 NATIVE_SOURCES := $(filter-out src/wasm.c,$(wildcard src/*.c))
+NATIVE_POOL_SOURCES := $(if $(wildcard $(BACKEND)),portable-api memory,shim)
+
+# XNNPACK, with this machine taken for WebAssembly with SIMD: links to its sources around a changed common.h.
+$(TREE)/xnnpack/common.h: $(SOURCES)/xnnpack/src/xnnpack/common.h build/native.mk
+	@rm -rf $(TREE); mkdir -p $(@D); ln -s $(filter-out %/xnnpack,$(wildcard $(SOURCES)/xnnpack/src/*)) $(TREE)
+	@ln -s $(filter-out %/common.h,$(wildcard $(SOURCES)/xnnpack/src/xnnpack/*)) $(@D)
+	@sed -E 's/(#define XNN_ARCH_[A-Z0-9_]+) 1/\1 0/; s/XNN_ARCH_WASMSIMD 0/XNN_ARCH_WASMSIMD 1/' $< > $@
 
 # $(call native,asan|release|fuzz)
 define native
 $(NATIVE)/$1/obj/%.o: src/%.c build/native.mk
 	@echo '  cc $$@'; mkdir -p $$(@D); $(CC) $(NATIVE_CLIP) $(NATIVE_$1) -MMD -MP -c $$< -o $$@
+$(NATIVE)/$1/obj/xnnpack/%.o: $(SOURCES)/xnnpack/%.c $(TREE)/xnnpack/common.h
+	@echo '  cc $$@'; mkdir -p $$(@D); $(CC) -std=gnu11 $(NATIVE_$1) $(NATIVE_XNNPACK) -c $(NATIVE)/xnnpack/$$*.c -o $$@
+$(NATIVE)/$1/obj/xnnpack/%.o: $(SOURCES)/xnnpack/%.cc $(TREE)/xnnpack/common.h
+	@echo '  cc $$@'; mkdir -p $$(@D); $(CXX) -std=c++17 -fno-exceptions -fno-rtti $(NATIVE_$1) $(NATIVE_XNNPACK) -c $(NATIVE)/xnnpack/$$*.cc -o $$@
+$(NATIVE)/$1/obj/pthreadpool/%.o: $(SOURCES)/pthreadpool/src/%.c build/native.mk
+	@echo '  cc $$@'; mkdir -p $$(@D); $(CC) $(NATIVE_$1) $(NATIVE_POOL) -c $$< -o $$@
 $(NATIVE)/$1/obj/utf8proc/%.o: $(SOURCES)/utf8proc/%.c build/native.mk
 	@echo '  cc $$@'; mkdir -p $$(@D); $(CC) $(NATIVE_$1) -w -fno-sanitize=undefined -DUTF8PROC_STATIC -c $$< -o $$@
 $(NATIVE)/$1/obj/cmocka.o: $(SOURCES)/cmocka/src/cmocka.c build/native.mk
 	@echo '  cc $$@'; mkdir -p $$(@D); $(CC) $(NATIVE_$1) $(CMOCKA_FLAGS) -c $$< -o $$@
 
-NATIVE_OBJECTS_$1 := $(NATIVE_SOURCES:src/%.c=$(NATIVE)/$1/obj/%.o) $(NATIVE)/$1/obj/utf8proc/utf8proc.o
+NATIVE_OBJECTS_$1 := $(NATIVE_SOURCES:src/%.c=$(NATIVE)/$1/obj/%.o) $(NATIVE_POOL_SOURCES:%=$(NATIVE)/$1/obj/pthreadpool/%.o) \
+  $(NATIVE)/$1/obj/utf8proc/utf8proc.o $(patsubst %,$(NATIVE)/$1/obj/xnnpack/%.o,$(basename $(call xnnpack_sources,simd)))
 $(NATIVE)/$1/libclip.a: $$(NATIVE_OBJECTS_$1)
 	@rm -f $$@; ar rcs $$@ $$^
 
@@ -55,14 +75,15 @@ $(NATIVE)/$1/fuzz_%: tests/fuzz/fuzz_%.c $(NATIVE)/$1/libclip.a
 -include $$(NATIVE_OBJECTS_$1:.o=.d)
 endef
 
-NATIVE_LINK := -lm -pthread
+# Unused parts refer to XNNPACK operators that are not built: the linker drops both.
+NATIVE_LINK := -Wl,--gc-sections -lm -pthread
 
 $(foreach v,asan release fuzz,$(eval $(call native,$v)))
 
 # ---- the same tests as wasm ----
 
 WASM_TESTS := $(OUT)/wasm-tests
-WASM_TEST_LIBRARY := $(filter-out %/runtime.o %/wasm.o,$(OBJECTS_simd))
+WASM_TEST_LIBRARY := $(filter-out %/runtime.o %/wasm.o,$(OBJECTS_simd)) $(XNNPACK_OBJECTS_simd)
 $(WASM_TESTS)/cmocka.o: $(SOURCES)/cmocka/src/cmocka.c build/native.mk
 	@echo '  cc $@'; mkdir -p $(@D); $(EMSCRIPTEN)/emcc -O1 $(CMOCKA_FLAGS) -c $< -o $@
 # Kept, so that a second make finds them.

@@ -1,5 +1,4 @@
-# XNNPACK, which the modules do not use, for tests/bench/kernels.mk, which measures them against it: its files of
-# build/xnnpack-sources.txt and pthreadpool's loops on one thread. Included after emcc.mk.
+# XNNPACK's files of build/xnnpack-sources.txt, for emcc.mk. Included with XNNPACK_FLAGS set.
 
 # Off: other processors' kernels (the defaults of these differ by version and would be compiled in), and what is not used.
 XNNPACK_DEFINES := -DXNN_LOG_LEVEL=0 -DXNN_ENABLE_MEMOPT=1 -DXNN_ENABLE_GEMM_M_SPECIALIZATION=1 -DFXDIV_USE_INLINE_ASSEMBLY=0 \
@@ -9,16 +8,14 @@ XNNPACK_DEFINES := -DXNN_LOG_LEVEL=0 -DXNN_ENABLE_MEMOPT=1 -DXNN_ENABLE_GEMM_M_S
 
 XNNPACK_INCLUDES := -Ibuild/stub -I$(SOURCES)/xnnpack/include -I$(SOURCES)/xnnpack/src -I$(SOURCES)/fp16/include \
   -I$(SOURCES)/fxdiv/include -I$(SOURCES)/pthreadpool/include
-XNNPACK_FLAGS := $(OPTIMIZE) -mbulk-memory -fno-math-errno -w $(XNNPACK_INCLUDES) $(XNNPACK_DEFINES)
+XNNPACK_FLAGS += $(XNNPACK_INCLUDES) $(XNNPACK_DEFINES)
 
 # $(call xnnpack_sources,simd|relaxed)
 xnnpack_sources = $(shell awk '$$1 == "both" || $$1 == "$1" {print $$2}' build/xnnpack-sources.txt)
 
 # $(call xnnpack,simd|relaxed). Kernels (in gen/ folders) are compiled for speed, the operators around them for size.
 define xnnpack
-XNNPACK_OBJECTS_$1 := $(patsubst %,$(OUT)/obj/xnnpack-$1/%.o,$(basename $(call xnnpack_sources,$1)) pthreadpool)
-$(OUT)/obj/xnnpack-$1/pthreadpool.o: $(SOURCES)/pthreadpool/src/shim.c build/xnnpack.mk $(RECIPE)
-	@echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc -std=gnu11 $(XNNPACK_FLAGS) -I$(SOURCES)/pthreadpool/src $(SIMD_$1) -Os -c $$< -o $$@
+XNNPACK_OBJECTS_$1 := $(patsubst %,$(OUT)/obj/xnnpack-$1/%.o,$(basename $(call xnnpack_sources,$1)))
 $(OUT)/obj/xnnpack-$1/%.o: $(SOURCES)/xnnpack/%.c build/xnnpack.mk $(RECIPE)
 	@echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc -std=gnu11 $(XNNPACK_FLAGS) $(SIMD_$1) $$(if $$(findstring /gen/,$$<),-O3,-Os) -c $$< -o $$@
 $(OUT)/obj/xnnpack-$1/%.o: $(SOURCES)/xnnpack/%.cc build/xnnpack.mk $(RECIPE)

@@ -1,6 +1,5 @@
 # kernels.mk - modules for kernels.mjs, from the objects of the package's own:  make -f tests/bench/kernels.mk
 include emcc.mk
-include build/xnnpack.mk
 
 KERNELS := $(OUT)/bench/kernels-simd.wasm $(OUT)/bench/kernels-relaxed.wasm
 .DEFAULT_GOAL := kernels
@@ -8,7 +7,7 @@ KERNELS := $(OUT)/bench/kernels-simd.wasm $(OUT)/bench/kernels-relaxed.wasm
 kernels: $(KERNELS)
 
 $(OUT)/bench/kernels-%.o: tests/bench/kernels.c tests/bench/kernels.mk
-	@mkdir -p $(@D); $(EMSCRIPTEN)/emcc -O3 $(CLIP_FLAGS) $(XNNPACK_INCLUDES) $(FLAGS_$*) -c $< -o $@
+	@mkdir -p $(@D); $(EMSCRIPTEN)/emcc -O3 $(CLIP_FLAGS) $(FLAGS_$*) -c $< -o $@
 define kernels
 $(OUT)/bench/kernels-$1.wasm: $(OUT)/bench/kernels-$1.o $(filter-out %/wasm.o,$(OBJECTS_$1)) $(XNNPACK_OBJECTS_$1)
 	@$(WASM_LD) -m wasm32 $(LINK) $$^ $$(call LIBRARIES,) -o $$@
