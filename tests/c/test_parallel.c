@@ -29,6 +29,33 @@ static void *work(void *argument) {
 
 static void mark(void *context, size_t index) { atomic_fetch_add((atomic_int *)context + index, 1); }
 
+static void wait_for(clip_pool *pool, uint32_t threads) {
+    while (clip_pool_threads(pool) != threads) usleep(100);
+}
+
+static void loops(uint32_t workers, unsigned delay, size_t rounds) {
+    clip_pool *pool = clip_pool_create(workers + 1);
+    assert_non_null(pool);
+    pthread_t threads[4];
+    worker w[4];
+    for (uint32_t i = 0; i < workers; i++) {
+        w[i] = (worker){pool, delay * i};
+        assert_int_equal(pthread_create(&threads[i], NULL, work, &w[i]), 0);
+    }
+    atomic_int *marks = calloc(64, sizeof *marks);
+    for (size_t round = 0; round < rounds; round++) {
+        size_t count = round % 64;
+        memset(marks, 0, 64 * sizeof *marks);
+        clip_parallel(pool, count, mark, marks);
+        for (size_t i = 0; i < 64; i++) assert_int_equal(marks[i], i < count);
+        if (round % 5000 == 4999) usleep(2000); /* so that workers fall asleep now and then */
+    }
+    free(marks);
+    wait_for(pool, workers + 1); /* the pool must not go before the last of them has come */
+    clip_pool_destroy(pool);
+    for (uint32_t i = 0; i < workers; i++) pthread_join(threads[i], NULL);
+}
+
 static void every_index_once(void **state) {
     (void)state;
     for (uint32_t workers = 1; workers <= 4; workers++) loops(workers, 0, 30000);
