@@ -44,7 +44,9 @@ export async function must(command, args, options) {
 export async function make(makefile, ...targets) {
   const args = ['-f', makefile, '--silent', '--no-print-directory', ...targets];
   const isRule = (line) => /^  (cc|ld|opt) /.test(line);
-  const todo = (output('make', ['-n', ...args]) ?? '').split('\n').filter((line) => line.startsWith("echo '  ")).length;
+  // Goals that are makefiles must be left out: make -n would start over for ever, waiting for them to be made.
+  const plan = targets.some((target) => target.endsWith('.mk')) ? '' : (output('make', ['-n', ...args]) ?? '');
+  const todo = plan.split('\n').filter((line) => line.startsWith("echo '  ")).length;
   const terminal = process.stdout.isTTY;
   let done = 0;
   let rest = '';
