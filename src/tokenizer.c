@@ -137,10 +137,18 @@ static size_t contraction(const char *text, size_t length) {
     return 0;
 }
 
-/* text is composed and in lower case, and holds no special token. */
+/* text is composed and in lower case, and holds no special token: an end token here was typed in capitals, which the reference
+ * does not take for one. Its first split keeps it whole all the same, and its second makes three words of it. */
 static void encode_words(encoder *e, const char *text, size_t length) {
     while (length && !full(e)) {
         uint32_t character;
+        if (length >= sizeof END - 1 && memcmp(text, END, sizeof END - 1) == 0) {
+            encode_word(e, text, 2);
+            encode_word(e, text + 2, sizeof END - 1 - 4);
+            encode_word(e, text + sizeof END - 1 - 2, 2);
+            text += sizeof END - 1, length -= sizeof END - 1;
+            continue;
+        }
         size_t size = contraction(text, length);
         if (!size) {
             size = clip_utf8_decode(text, length, &character);

@@ -194,10 +194,44 @@ static void long_texts_end_with_the_end_token(void **state) {
     clip_tokenizer_destroy(tokenizer);
 }
 
+/* Two merges that only a word of "!!" or "...>!!" can use show where words are cut. */
+static void special_tokens_are_found_where_the_reference_finds_them(void **state) {
+    (void)state;
+    const char *merges = "! !</w>\n> !!</w>\n";
+    clip_tokenizer *tokenizer;
+    assert_int_equal(clip_tokenizer_create(&tokenizer, merges, strlen(merges), 0), CLIP_OK);
+    const uint32_t start = 514, end = 515, bangs = 512, bracket_bangs = 513, bracket_end = '>' - '!' + 256;
+    const struct {
+        const char *text;
+        uint32_t last, count; /* the last id before the end token, and how many there are */
+    } cases[] = {
+        {"<|endoftext|>", end, 3},
+        {"<|startoftext|>", start, 3},
+        {"<|STARTofTEXT|>", start, 3},      /* found in normalised text */
+        {"<|ENDOFTEXT|>", bracket_end, 15}, /* found in the text as it was typed: thirteen bytes */
+        {"<|ENDOFTEXT|>!!", bangs, 16},     /* but the split keeps it apart from what follows */
+        {"|>!!", bracket_bangs, 4},         /* which other runs are not */
+        {"<|endoftext|>!!", bangs, 4},
+        {"!!<|startoftext|>!!", bangs, 5},                    /* within a run */
+        {"<|endoftext|>\xcc\xb8", 106 + 0xb8 - 174 + 256, 5}, /* '>' and U+0338 compose, were they not cut apart before */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint32_t ids[32];
+        size_t count;
+        assert_int_equal(clip_tokenizer_encode(tokenizer, cases[i].text, strlen(cases[i].text), ids, 32, &count), CLIP_OK);
+        if (count != cases[i].count || ids[count - 2] != cases[i].last)
+            print_error("%s: %u ids, last %u\n", cases[i].text, (unsigned)count, ids[count - 2]);
+        assert_int_equal(count, cases[i].count);
+        assert_int_equal(ids[count - 2], cases[i].last);
+    }
+    clip_tokenizer_destroy(tokenizer);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ids_are_the_references),
         cmocka_unit_test(a_small_vocabulary_works),
+        cmocka_unit_test(special_tokens_are_found_where_the_reference_finds_them),
         cmocka_unit_test(rejects_malformed_merges),
         cmocka_unit_test(rejects_malformed_text),
         cmocka_unit_test(long_texts_end_with_the_end_token),
