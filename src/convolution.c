@@ -3,13 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convolution_xnnpack.h"
 #include "simd.h"
 
 #define PATCHES_IN_CACHE 524288 /* bytes of f32 patches that are gathered at a time */
 #define FLOATS_A_TASK    16384  /* of gathering, for which it is worth waking a thread */
-
-size_t clip_convolution_side(const clip_convolution_shape *s) { return (s->side + s->kernel / 2 * 2 - s->kernel) / s->stride + 1; }
 
 static size_t patch_width(const clip_convolution_shape *s) { return s->kernel * s->kernel * s->in; }
 

@@ -13,29 +13,17 @@
 #include <stdint.h>
 
 #include "arena.h"
+#include "convolution_shape.h"
+#include "convolution_xnnpack.h"
 #include "linear.h"
 #include "parallel.h"
 #include "status.h"
-
-#define CLIP_CONVOLUTION_SLACK 16 /* XNNPACK reads whole vectors */
-
-typedef struct {
-    size_t in, out; /* channels */
-    size_t kernel;  /* side, odd; zeros around the image so that stride 1 keeps its side */
-    size_t stride;
-    size_t side; /* of the input */
-} clip_convolution_shape;
-
-typedef struct clip_xnnpack_convolution clip_xnnpack_convolution;
 
 typedef struct {
     clip_convolution_shape shape;
     clip_linear linear;                /* (out, kernel kernel in), unless XNNPACK has the weights */
     clip_xnnpack_convolution *xnnpack; /* f32 and kernel > 1; owned */
 } clip_convolution;
-
-/* Side of the output. */
-size_t clip_convolution_side(const clip_convolution_shape *shape);
 
 /* Both take their buffers from `arena`, which may be measuring: the weights, and some patches (rows, kernel kernel in). precision is
  * CLIP_F32 or CLIP_Q8. */

@@ -3,7 +3,11 @@
 #ifndef CLIP_CONVOLUTION_XNNPACK_H
 #define CLIP_CONVOLUTION_XNNPACK_H
 
-#include "convolution.h"
+#include "convolution_shape.h"
+#include "parallel.h"
+#include "status.h"
+
+typedef struct clip_xnnpack_convolution clip_xnnpack_convolution;
 
 /* weight (out, kernel, kernel, in), bias (out), both packed and not kept. CLIP_ERROR_MEMORY. */
 clip_status clip_xnnpack_convolution_create(clip_xnnpack_convolution **out, const clip_convolution_shape *shape,
