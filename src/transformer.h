@@ -44,7 +44,7 @@ typedef struct {
     clip_activations wide;   /* (rows, mlp) */
 } clip_transformer_state;
 
-/* Weights from `arena` (measuring or not; while measuring, blocks is a scratch the caller provides). */
+/* Weights from `arena`, twice: measuring, when blocks stays NULL, then for good. CLIP_ERROR_MEMORY. */
 clip_status clip_transformer_layout(clip_transformer *transformer, const clip_kernels *kernels, clip_arena *arena,
                                     const clip_transformer_config *config, clip_precision precision);
 /* Slots for the blocks' tensors, named prefix + "N." + OpenAI's names. */
