@@ -42,6 +42,9 @@ export function throttled(onProgress) {
   };
 }
 
+/** So many stored chunks are read ahead. */
+const AHEAD = 2;
+
 export class Chunks {
   /** @param {ChunkedFile} file @param {Store | null} store @param {Watch & { onUnstored?: (error: unknown) => void }} [watch] */
   constructor(file, store, { signal, onProgress, onUnstored } = {}) {
@@ -51,6 +54,9 @@ export class Chunks {
     this.report = throttled(onProgress);
     this.onUnstored = onUnstored;
     this.count = Math.ceil(file.bytes / file.chunk);
+    /** Chunks that the store is being asked for ahead of time: the disk, the hash and the reader work side by side.
+     *  @type {Map<number, Promise<Uint8Array | null>>} */
+    this.ahead = new Map();
     /** The chunk that was asked for last: many small tensors lie in one. @type {{ index: number, bytes: Uint8Array } | null} */
     this.current = null;
     /** @type {boolean[] | null} */
@@ -86,8 +92,13 @@ export class Chunks {
       ? await store.hasChunks(Array.from({ length: this.count }, (_, i) => file.key(i))).catch(() => [])
       : [];
     if (store && this.stored[index]) {
-      const bytes = await store.getChunk(file.key(index)).catch(() => null);
-      if (bytes && bytes.length === this.#size(index) && (await this.#isRight(index, bytes))) {
+      const found = this.ahead.get(index) ?? this.#fromStore(store, index);
+      this.ahead.delete(index);
+      for (let next = index + 1; next <= Math.min(index + AHEAD, last); next++) {
+        if (this.stored[next] && !this.ahead.has(next)) this.ahead.set(next, this.#fromStore(store, next));
+      }
+      const bytes = await found;
+      if (bytes) {
         this.#advance('load', index, bytes.length);
         return bytes;
       }
@@ -115,6 +126,12 @@ export class Chunks {
       }
     }
     return bytes;
+  }
+
+  /** A stored chunk, if it is still what it was. @param {Store} store @param {number} index @returns {Promise<Uint8Array | null>} */
+  async #fromStore(store, index) {
+    const bytes = await store.getChunk(this.file.key(index)).catch(() => null);
+    return bytes && bytes.length === this.#size(index) && (await this.#isRight(index, bytes)) ? bytes : null;
   }
 
   /** Whether every chunk is in the store now. */
@@ -176,6 +193,7 @@ export class Chunks {
 
   /** Ends what is still open. */
   async close() {
+    this.ahead.clear();
     await this.#stop();
     this.source?.close?.();
   }

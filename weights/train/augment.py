@@ -6,9 +6,12 @@ MEAN = (.48145466, .4578275, .40821073)
 DEVIATION = (.26862954, .26130258, .27577711)
 
 
-def normalised(images, device="cpu"):
-    """(B, S, S, 3) u8 -> (B, 3, S, S) f32 as the tower takes it."""
-    x = images.to(device).permute(0, 3, 1, 2).float().div_(255)
+def normalised(images, device="cpu", side=None):
+    """(B, S, S, 3) u8 -> (B, 3, side, side) f32 as the tower takes it; enlarged as Pillow does it, bicubic in 8 bits."""
+    x = images.to(device).permute(0, 3, 1, 2).float()
+    if side not in (None, x.shape[-1]):
+        x = F.interpolate(x, size=(side, side), mode="bicubic", antialias=True, align_corners=False).round_().clamp_(0, 255)
+    x = x.div_(255)
     mean, deviation = (torch.tensor(t, device=device).view(1, 3, 1, 1) for t in (MEAN, DEVIATION))
     return x.sub_(mean).div_(deviation)
 

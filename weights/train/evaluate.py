@@ -32,7 +32,7 @@ def embed_images(model, images, device="cpu", half=False):
     rows = []
     with torch.no_grad(), torch.autocast(device, dtype=torch.bfloat16, enabled=half):
         for part in images.split(200):
-            x = normalised(part, device).contiguous(memory_format=torch.channels_last)
+            x = normalised(part, device, model.image_size).contiguous(memory_format=torch.channels_last)
             rows.append(F.normalize(model.encode_image(x).float(), dim=-1))
     return torch.cat(rows)
 

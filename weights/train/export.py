@@ -31,7 +31,7 @@ def expected(folder, cache, count=4):
     model, captions = load_model(folder)
     images, kind, held, _ = photos.load(cache)
     of_kind = [next(i for i in held.nonzero()[0] if kind[i] == k) for k in range(0, kind.max() + 1, int(kind.max()) // count)][:count]
-    pixels = normalised(torch.from_numpy(images[of_kind])).contiguous()
+    pixels = normalised(torch.from_numpy(images[of_kind]), side=model.image_size).contiguous()
     ids = [captions.encode(t) for t in TEXTS]
     with torch.no_grad():
         image = model.encode_image(pixels)

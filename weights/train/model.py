@@ -26,9 +26,9 @@ class Bottleneck(nn.Module):
                 ("1", nn.BatchNorm2d(4 * channels))]))
 
     def shrink(self, x):
-        """Halve the side. Sides of 3 and 2 both give 2, so that training at 48 and 32 pixels leaves the attention
-        pool the 2x2 positions it has at 64; an even side above 2 is plain average pooling."""
-        return F.adaptive_avg_pool2d(x, 2) if x.shape[-1] in (2, 3) else F.avg_pool2d(x, self.stride)
+        """Halve the side, but never below 3: training at 48 and 64 pixels leaves the attention pool the 3x3 positions it
+        has at 96. There, sides of 12 and 6, this is plain average pooling."""
+        return F.adaptive_avg_pool2d(x, 3) if x.shape[-1] <= 6 else F.avg_pool2d(x, self.stride)
 
     def forward(self, x):
         y = F.relu(self.bn1(self.conv1(x)))
@@ -54,7 +54,12 @@ class AttentionPool(nn.Module):
         self.positional_embedding = nn.Parameter(torch.randn(side * side + 1, width) / width ** 0.5)
         self.k_proj, self.q_proj, self.v_proj = nn.Linear(width, width), nn.Linear(width, width), nn.Linear(width, width)
         self.c_proj, self.heads = nn.Linear(width, out), heads
+        self.norm = nn.Identity()                                    # while training, see CLIP.train_with_norm
         nn.init.zeros_(self.k_proj.bias)
+        # starts as average pooling, which learns much faster at first
+        nn.init.eye_(self.v_proj.weight), nn.init.zeros_(self.v_proj.bias)
+        nn.init.normal_(self.q_proj.weight, std=.005), nn.init.zeros_(self.q_proj.bias)
+        self.positional_embedding.data.mul_(.3)
 
     def forward(self, x):                                            # (B, C, H, W) -> (B, out)
         batch, width = x.shape[:2]
@@ -66,7 +71,7 @@ class AttentionPool(nn.Module):
         score = query.transpose(0, 1) @ x.transpose(1, 2) * (width // self.heads) ** -0.5             # (B, heads, N)
         pooled = (score.softmax(-1) @ x).transpose(0, 1)                                              # (heads, B, C)
         value = pooled @ self.v_proj.weight.view(self.heads, -1, width).transpose(1, 2)               # (heads, B, d)
-        return self.c_proj(value.transpose(0, 1).reshape(batch, width) + self.v_proj.bias)
+        return self.norm(self.c_proj(value.transpose(0, 1).reshape(batch, width) + self.v_proj.bias))
 
 
 class ResNetTower(nn.Module):
@@ -131,15 +136,20 @@ class CLIP(nn.Module):
     def __init__(self, config):
         super().__init__()
         vision, text, out = config["vision_cfg"], config["text_cfg"], config["embed_dim"]
-        width = text["width"]
+        width, self.image_size = text["width"], vision["image_size"]
         self.visual = ResNetTower(vision["layers"], vision["width"], vision["image_size"], out)
         self.transformer = Transformer(width, text["heads"], text["layers"])
         self.token_embedding = nn.Embedding(text["vocab_size"], width)
         self.positional_embedding = nn.Parameter(0.01 * torch.randn(text["context_length"], width))
         self.ln_final = nn.LayerNorm(width)
         self.text_projection = nn.Parameter(width ** -0.5 * torch.randn(width, out))
-        self.logit_scale = nn.Parameter(torch.tensor(3.0))
+        self.logit_scale = nn.Parameter(torch.tensor(2.6))
         nn.init.normal_(self.token_embedding.weight, std=0.02)
+
+    def train_with_norm(self):
+        """A BatchNorm on the image embeddings while training: ReLU features share a large mean, and without it all images look
+        alike at first. It is linear afterwards: see `folded`."""
+        self.visual.attnpool.norm = nn.BatchNorm1d(self.text_projection.shape[1])
 
     def encode_image(self, pixels):                                  # (B, 3, S, S), normalised
         return self.visual(pixels)
@@ -148,3 +158,15 @@ class CLIP(nn.Module):
         x = self.token_embedding(ids) + self.positional_embedding[:ids.shape[1]]
         x = self.ln_final(self.transformer(x))
         return x[torch.arange(len(ids), device=ids.device), ids.argmax(-1)] @ self.text_projection
+
+
+def folded(state):
+    """A state dict with the embeddings' BatchNorm folded into the projection before it, the form that `CLIP` and everyone else reads."""
+    state, norm, projection = dict(state), "visual.attnpool.norm.", "visual.attnpool.c_proj."
+    if norm + "weight" in state:
+        take = lambda name: state.pop(norm + name)
+        factor = take("weight") / (take("running_var") + 1e-5).sqrt()
+        state[projection + "weight"] = state[projection + "weight"] * factor[:, None]
+        state[projection + "bias"] = (state[projection + "bias"] - take("running_mean")) * factor + take("bias")
+        state.pop(norm + "num_batches_tracked", None)
+    return state

@@ -23,15 +23,16 @@ from augment import augment
 from captions import Captions
 from evaluate import top1
 from losses import contrastive
-from model import CLIP
+from model import CLIP, folded
+from muon import Muon
 from text_start import start_text
 from workers import Workers
 
 CONFIG = dict(embed_dim=128, quick_gelu=False,
-              vision_cfg=dict(image_size=64, layers=[1, 2, 3, 1], width=32, patch_size=None),
+              vision_cfg=dict(image_size=96, layers=[1, 2, 3, 1], width=32, patch_size=None),
               text_cfg=dict(context_length=32, width=128, heads=2, layers=3))
 # (until this part of the budget, side, (smallest, largest) crop side): small and quick first, the true side last
-STAGES = [(.4, 32, (.65, 1.)), (.85, 48, (.55, 1.)), (1., 64, (.6, 1.05))]
+STAGES = [(.55, 64, (.65, 1.)), (1., 96, (.6, 1.05))]
 
 
 def arguments():
@@ -40,30 +41,38 @@ def arguments():
     args.add_argument("--minutes", type=float, default=100)
     args.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args.add_argument("--workers", type=int, default=1, help="processes of one thread each, instead of one of many (see workers.py)")
-    args.add_argument("--batch", type=int, default=384, help="photos a step, all workers together")
+    args.add_argument("--batch", type=int, default=256, help="photos a step, all workers together")
     args.add_argument("--most", type=int, default=800, help="photos of one kind an epoch")
     args.add_argument("--terms", type=int, default=40, help="broader terms a step")
     args.add_argument("--text-every", type=int, default=6, help="steps from one update of the text tower to the next")
-    args.add_argument("--rate", type=float, default=1e-3, help="peak learning rate of the image tower")
+    args.add_argument("--rate", type=float, default=3e-3, help="peak learning rate of the image tower's matrices (Muon)")
+    args.add_argument("--other-rate", type=float, default=1.5e-3, help="of its other parameters (AdamW)")
     args.add_argument("--text-rate", type=float, default=3e-4)
     args.add_argument("--start", type=Path, help="weights to start from (safetensors with this model's names, or part of them)")
     args.add_argument("--text-start", type=int, default=450, help="steps of the text tower alone, see text_start.py")
-    args.add_argument("--decay", type=float, default=.08)
+    args.add_argument("--decay", type=float, default=.05)
     args.add_argument("--average", type=float, default=.992, help="decay of the averaged weights, every fourth step")
-    args.add_argument("--save-every", type=float, default=5, help="minutes")
+    args.add_argument("--save-every", type=float, default=8, help="minutes")
     args.add_argument("--seed", type=int, default=7)
     return args.parse_args()
 
 
-def optimizer_for(model, args):
+def optimizers_for(model, args, workers):
+    """Muon for the image tower's convolutions and its last projection, AdamW for everything else."""
+    by_muon = {n: p for n, p in model.named_parameters()
+               if n.startswith("visual.") and (p.ndim == 4 and p.shape[1] > 3 or n.endswith("c_proj.weight"))}
     groups = []
-    for visual, peak in ((True, args.rate), (False, args.text_rate)):
-        for decay in (True, False):
-            chosen = [p for n, p in model.named_parameters() if n != "logit_scale" and n.startswith("visual.") == visual
-                      and (p.ndim >= 2 and "positional" not in n) == decay]
-            groups.append(dict(params=chosen, weight_decay=args.decay if decay else 0, peak=peak, late=not visual))
+    for visual, decay in ((True, True), (True, False), (False, True), (False, False)):
+        chosen = {n: p for n, p in model.named_parameters() if n != "logit_scale" and n not in by_muon and n.startswith("visual.") == visual
+                  and (p.ndim >= 2 and "positional" not in n) == decay}
+        attention = [p for n, p in chosen.items() if "attnpool" in n and p.ndim == 2]                # wide, and its inputs are all positive
+        rest = [p for n, p in chosen.items() if not ("attnpool" in n and p.ndim == 2)]
+        peak = args.other_rate if visual else args.text_rate
+        groups.append(dict(params=rest, weight_decay=args.decay if decay else 0, peak=peak, late=not visual))
+        if attention:
+            groups.append(dict(params=attention, weight_decay=args.decay if decay else 0, peak=.1 * peak, late=False))
     groups.append(dict(params=[model.logit_scale], weight_decay=0, peak=3e-3, late=False))
-    return torch.optim.AdamW(groups, lr=1e-3, betas=(.9, .98), foreach=True)
+    return [torch.optim.AdamW(groups, lr=1e-3, betas=(.9, .98), foreach=True), Muon(list(by_muon.values()), args.rate, workers, args.decay)]
 
 
 def epoch_order(kind, most, generator):
@@ -91,7 +100,7 @@ class Average:
 
     def save(self, path):
         temporary = Path(f"{path}.part")
-        save_file({k: v.cpu().contiguous() for k, v in self.state.items()}, temporary, metadata={"format": "pt"})
+        save_file({k: v.cpu().contiguous() for k, v in folded(self.state).items()}, temporary, metadata={"format": "pt"})
         temporary.rename(path)
 
 
@@ -111,14 +120,16 @@ class Run:
         self.images, self.train = images, (~held).nonzero()[0]
         self.kind, self.small = torch.from_numpy(kind[self.train]), torch.from_numpy(small[self.train])
         self.held = torch.from_numpy(images[held]), torch.from_numpy(kind[held])
-        self.model = CLIP(CONFIG).to(args.device)
+        self.model = CLIP(CONFIG)
+        self.model.train_with_norm()
+        self.model = self.model.to(args.device)
         self.model.visual = self.model.visual.to(memory_format=torch.channels_last)
         if args.start:
             say_missing = self.model.load_state_dict({k: v.float() for k, v in load_file(args.start).items()}, strict=False)
             self.say(f"starts from {args.start.name}, without {[n for n in say_missing.missing_keys if 'tracked' not in n]}")
         elif args.text_start and not (out / "state.pt").exists() and self.rank == 0:
             start_text(self.model, self.captions, args.text_start, args.device, say=self.say)
-        self.optimizer = optimizer_for(self.model, args)
+        self.optimizers = optimizers_for(self.model, args, self.workers)
         self.average = Average(self.model, args.average)
         self.fits = self.captions.fits.to(args.device)
         self.step, self.active, self.photos, self.text = 0, 0.0, 0, None
@@ -131,14 +142,16 @@ class Run:
         self.since = time.monotonic()
 
     def resume(self, state):
-        self.model.load_state_dict(state["model"]), self.optimizer.load_state_dict(state["optimizer"])
+        self.model.load_state_dict(state["model"])
+        for optimizer, its in zip(self.optimizers, state["optimizers"]):
+            optimizer.load_state_dict(its)
         self.average.state, self.average.steps = state["average"], state["step"] // 4
         self.step, self.active, self.photos = state["step"], state["active"], state["photos"]
         self.say(f"goes on at step {self.step}, {self.active / 60:.1f} minutes")
 
     def save(self):
         part = self.args.out / "state.pt.part"
-        torch.save(dict(model=self.model.state_dict(), optimizer=self.optimizer.state_dict(), average=self.average.state,
+        torch.save(dict(model=self.model.state_dict(), optimizers=[o.state_dict() for o in self.optimizers], average=self.average.state,
                         step=self.step, active=self.active, photos=self.photos), part)
         part.rename(self.args.out / "state.pt")
         self.average.save(self.args.out / "ema.safetensors")
@@ -166,8 +179,8 @@ class Run:
         now = time.monotonic()
         self.active, self.since = self.active + min(now - self.since, 5), now
         args, model = self.args, self.model
-        warm, hold = .02, .5 * (1 + math.cos(math.pi * max(0, part - .02) / .98))
-        for g in self.optimizer.param_groups:
+        warm, hold = .03, .5 * (1 + math.cos(math.pi * max(0, part - .03) / .97))
+        for g in (g for o in self.optimizers for g in o.param_groups):
             slow = min(1, part / .15) if g["late"] else 1            # the text tower follows once the image tower can see
             g["lr"] = g["peak"] * (part / warm if part < warm else hold) * slow + 1e-6
         _, side, zoom = next(s for s in STAGES if part < s[0])
@@ -185,13 +198,14 @@ class Run:
         image = torch.nn.functional.normalize(image.float(), dim=-1)
         logits = model.logit_scale.exp().clamp(max=100) * image @ text.T
         loss, terms = contrastive(logits, kind, self.columns, self.fits)
-        self.optimizer.zero_grad()
+        self.model.zero_grad()
         loss.backward()
         gradients = [p.grad for p in model.parameters() if p.grad is not None]
         stop = (self.args.out / "stop").exists() or self.active >= self.budget()
         part, = self.workers.average(gradients, [1. if stop else self.active / self.budget()])
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0, foreach=True)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         if self.rank == 0 and self.step % 4 == 0:
             self.average.update(model)
         self.text = self.text.detach()
@@ -225,7 +239,7 @@ class Run:
     def check(self):
         """Top-1 of all primary names with the averaged weights, held out."""
         model = CLIP(CONFIG)
-        model.load_state_dict(self.average.state, strict=False)
+        model.load_state_dict(folded(self.average.state), strict=False)
         return f"held out {len(self.held[1])}: top-1 {top1(model.eval().to(self.args.device), self.captions, *self.held, self.args.device):.4f}"
 
 

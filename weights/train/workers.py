@@ -48,6 +48,14 @@ class Workers:
             at += g.numel()
         return flat[at:].tolist()
 
+    def add(self, tensors):
+        """Tensors become their sum over the workers."""
+        if self.count > 1:
+            flat = torch.cat([t.reshape(-1) for t in tensors])
+            dist.all_reduce(flat)
+            for t, total in zip(tensors, flat.split([t.numel() for t in tensors])):
+                t.copy_(total.view(t.shape))
+
     def finish(self):
         for child in self.children:
             child.wait()
