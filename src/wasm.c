@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "checksum.h"
 #include "clip.h"
 
 #define EXPORT(name) __attribute__((export_name(#name), used, visibility("default")))
@@ -23,6 +24,9 @@ EXPORT(engine_create) clip_engine *clip_wasm_engine_create(uint32_t threads) { r
 EXPORT(engine_destroy) void clip_wasm_engine_destroy(clip_engine *engine) { clip_engine_destroy(engine); }
 EXPORT(engine_work) void clip_wasm_engine_work(clip_engine *engine, uint32_t index) { clip_engine_work(engine, index); }
 EXPORT(engine_kernels) const char *clip_wasm_engine_kernels(const clip_engine *engine) { return clip_engine_kernels(engine); }
+EXPORT(checksum) uint32_t clip_wasm_checksum(const uint8_t *bytes, size_t length, uint32_t before) {
+    return clip_checksum(bytes, length, before);
+}
 EXPORT(status_text) const char *clip_wasm_status_text(int32_t status) { return clip_status_text((clip_status)status); }
 
 /* ---- images: info receives {width, height, orientation} as u32 ---- */

@@ -64,7 +64,7 @@ export class Client {
 }
 
 export class WorkerClient extends Client {
-  /** @param {() => Worker} start @param {object} open what the worker's open needs @param {(warning: PlainError) => void} onWarning */
+  /** @param {() => Worker} start @param {{ wasm: any }} open what the worker's open needs; wasm may be a promise @param {(warning: PlainError) => void} onWarning */
   constructor(start, open, onWarning) {
     super(onWarning);
     this.start = start;
@@ -83,7 +83,8 @@ export class WorkerClient extends Client {
     try {
       if (!this.worker) {
         this.#launch();
-        this.info = await this.#send('open', this.open, { ...options, transfer: [] });
+        const open = { ...this.open, wasm: await this.open.wasm };
+        this.info = await this.#send('open', open, { ...options, transfer: [] });
       }
       return call ? await this.#send(call, args, options) : this.info;
     } catch (error) {

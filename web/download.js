@@ -1,5 +1,6 @@
 /**
- * Files in chunks: each is taken from the store where it is there, else from the network, checked against its sha256, and kept.
+ * Files in chunks: each is taken from the store where it is there, else from the network, checked against its sha256, and kept with a
+ * quicker sum of its bytes, which is what is checked when it comes from the store.
  * What was kept is not fetched again, so a download that dies goes on where it stopped. A wrong chunk is fetched once more,
  * it alone, before that is an error.
  */
@@ -46,15 +47,19 @@ export function throttled(onProgress) {
 const AHEAD = 2;
 
 export class Chunks {
-  /** @param {ChunkedFile} file @param {Store | null} store @param {Watch & { onUnstored?: (error: unknown) => void }} [watch] */
-  constructor(file, store, { signal, onProgress, onUnstored } = {}) {
+  /**
+   * @param {ChunkedFile} file @param {{ store: Store, checksum: (bytes: Uint8Array) => number } | null} keeper
+   * @param {Watch & { onUnstored?: (error: unknown) => void }} [watch]
+   */
+  constructor(file, keeper, { signal, onProgress, onUnstored } = {}) {
     this.file = file;
-    this.store = store;
+    this.store = keeper?.store ?? null;
+    this.checksum = keeper?.checksum ?? (() => 0);
     this.signal = signal;
     this.report = throttled(onProgress);
     this.onUnstored = onUnstored;
     this.count = Math.ceil(file.bytes / file.chunk);
-    /** Chunks that the store is being asked for ahead of time: the disk, the hash and the reader work side by side.
+    /** Chunks that the store is being asked for ahead of time: the disk works beside the reader.
      *  @type {Map<number, Promise<Uint8Array | null>>} */
     this.ahead = new Map();
     /** The chunk that was asked for last: many small tensors lie in one. @type {{ index: number, bytes: Uint8Array } | null} */
@@ -118,7 +123,7 @@ export class Chunks {
     }
     if (this.store) {
       try {
-        await this.store.putChunk(file.key(index), bytes);
+        await this.store.putChunk(file.key(index), bytes, this.checksum(bytes));
         this.stored[index] = true;
       } catch (error) {
         this.store = null; // full, or gone: go on without
@@ -130,8 +135,9 @@ export class Chunks {
 
   /** A stored chunk, if it is still what it was. @param {Store} store @param {number} index @returns {Promise<Uint8Array | null>} */
   async #fromStore(store, index) {
-    const bytes = await store.getChunk(this.file.key(index)).catch(() => null);
-    return bytes && bytes.length === this.#size(index) && (await this.#isRight(index, bytes)) ? bytes : null;
+    const found = await store.getChunk(this.file.key(index)).catch(() => null);
+    const isRight = found?.bytes.length === this.#size(index) && found.sum === this.checksum(found.bytes);
+    return isRight ? found.bytes : null;
   }
 
   /** Whether every chunk is in the store now. */

@@ -58,6 +58,18 @@ export class Engine {
     return this.instance.memory.buffer.byteLength;
   }
 
+  /** Whether bytes are still what they were: see src/checksum.h. @param {Uint8Array} bytes */
+  checksum(bytes) {
+    const { instance, staging } = this;
+    let sum = 0;
+    for (let at = 0; at < bytes.length; at += STAGING) {
+      const part = bytes.subarray(at, at + STAGING);
+      instance.u8(staging, part.length).set(part);
+      sum = instance.call('checksum', staging, part.length, sum);
+    }
+    return sum >>> 0;
+  }
+
   /** @param {TowerKind} kind @param {string} config JSON, see clip_tower_create @param {Dtype} dtype @returns {Tower} */
   openTower(kind, config, dtype) {
     const { instance, cell } = this;

@@ -18,7 +18,7 @@ import { prepare } from './input.js';
 import { DTYPES, labelPrefixes } from './model.js';
 import { specOf } from './sources/spec.js';
 import { Store } from './store.js';
-import { chooseModule } from './wasm.js';
+import { chooseModule, compile } from './wasm.js';
 
 export { ClipError };
 
@@ -109,7 +109,9 @@ export class Clip {
     const chosen = chooseModule(worker === false ? 1 : threads);
     const module =
       wasm instanceof URL ? wasm.href : typeof wasm === 'string' ? new URL(wasm, document.baseURI).href : wasm;
-    const open = { dtype, cache, threads: chosen.threads, wasm: module ?? WASM[chosen.name](), source };
+    const where = module ?? WASM[chosen.name]();
+    // compiled while the worker's scripts still load; where only the worker may do that, it tries again
+    const open = { dtype, cache, threads: chosen.threads, wasm: compile(where).catch(() => where), source };
     if (worker === false) {
       const [{ Session }, { sourceOf }] = await Promise.all([import('./session.js'), import('./sources/index.js')]);
       return new LocalClient(watch => Session.open({ ...open, source: sourceOf(source) }, watch), warn);

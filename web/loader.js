@@ -113,7 +113,7 @@ export class Loader {
     try {
       const own = this.ownFile(kind, dtype);
       const merges = own ? null : await this.#loadForeign(engine, tower, dtype, watch);
-      if (own) await this.#loadOwn(tower, own, watch);
+      if (own) await this.#loadOwn(engine, tower, own, watch);
       checkSizes(tower.info, this.manifest.preprocess);
       let tokenizer = null;
       if (kind === 'text') tokenizer = merges ? engine.openTokenizer(merges) : tower.takeTokenizer();
@@ -130,8 +130,13 @@ export class Loader {
     }
   }
 
-  /** @param {Tower} tower @param {TowerFile} file @param {Watch} watch */
-  async #loadOwn(tower, file, watch) {
+  /** @param {Engine} engine */
+  #keeper(engine) {
+    return this.store && { store: this.store, checksum: (/** @type {Uint8Array} */ bytes) => engine.checksum(bytes) };
+  }
+
+  /** @param {Engine} engine @param {Tower} tower @param {TowerFile} file @param {Watch} watch */
+  async #loadOwn(engine, tower, file, watch) {
     const open = async () => {
       const found = await this.source.open(file.file, { signal: watch.signal, bytes: file.bytes });
       if (!found) throw new ClipError('not-found', `${this.source.id} has no ${file.file}.`);
@@ -143,7 +148,7 @@ export class Loader {
     const { bytes, chunk, sha256: hashes } = file;
     const chunks = new Chunks(
       { name: file.file, bytes, chunk, sha256: hashes, key: i => hashes[i], open },
-      this.store,
+      this.#keeper(engine),
       { ...watch, onUnstored: this.onUnstored },
     );
     tower.open(bytes, file.file);
@@ -203,14 +208,14 @@ export class Loader {
       const hash = /** @type {string} */ (await sha256(bytes));
       hashes.push(hash);
       if (unstored) return;
-      await store.putChunk(hash, bytes).catch(error => {
+      await store.putChunk(hash, bytes, engine.checksum(bytes)).catch(error => {
         unstored = true;
         this.onUnstored(error);
       });
     };
     try {
       converter.open(raw.bytes, raw.name);
-      await feed(converter, new Chunks(raw, store, { ...watch, onUnstored: this.onUnstored }), async () => {
+      await feed(converter, new Chunks(raw, this.#keeper(engine), { ...watch, onUnstored: this.onUnstored }), async () => {
         for (const bytes of sink.take()) await keep(bytes);
       });
       for (const bytes of sink.take(true)) await keep(bytes);

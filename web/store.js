@@ -2,12 +2,13 @@
  * What is kept between visits, in IndexedDB, database `clip-wasm`:
  *
  * - `chunks`: pieces of weight files under their sha256 (or, while a foreign model is being converted, under the address of the
- *   file they are pieces of), as Blobs: Chromium 156 reads those at 870 MB/s, ArrayBuffers at 280. Models that share chunks keep
- *   them once;
+ *   file they are pieces of), as { bytes: Blob, sum }: Chromium 156 reads Blobs at 870 MB/s, ArrayBuffers at 280. Models that share
+ *   chunks keep them once;
  * - `models`: one record a model. It names a file only after all of the file's chunks are there: a half-written file is never seen;
  * - `labels`: embeddings of labels, Float32Array, under a key that begins with the fingerprint of the text tower.
  *
- * Everything read back is checked: the disk may have lost or changed it, and other scripts of the origin may write there too.
+ * Everything read back is checked: the disk may have lost or changed it, and other scripts of the origin may write there too. Chunks
+ * are checked by a sum, which takes a tenth of sha256's time: against errors, since who can write here can write all else too.
  */
 import { checkManifest } from './model.js';
 
@@ -105,19 +106,19 @@ export class Store {
     return /** @type {string[]} */ (await result(this.#in('chunks').getAllKeys()));
   }
 
-  /** @param {string} key @returns {Promise<Uint8Array | null>} rejects when the disk has lost it */
+  /** @param {string} key @returns {Promise<{ bytes: Uint8Array, sum: unknown } | null>} rejects when the disk has lost it */
   async getChunk(key) {
-    const value = await result(this.#in('chunks').get(key));
-    if (value instanceof Blob) return new Uint8Array(await value.arrayBuffer());
-    return value instanceof ArrayBuffer ? new Uint8Array(value) : null;
+    const { bytes, sum } = (await result(this.#in('chunks').get(key))) ?? {};
+    if (bytes instanceof Blob) return { bytes: new Uint8Array(await bytes.arrayBuffer()), sum };
+    return bytes instanceof ArrayBuffer ? { bytes: new Uint8Array(bytes), sum } : null;
   }
 
-  /** @param {string} key @param {Uint8Array} bytes */
-  async putChunk(key, bytes) {
-    const copy = new Blob([/** @type {BlobPart} */ (bytes)]);
-    await this.#put('chunks', key, copy).catch(error => {
+  /** @param {string} key @param {Uint8Array} bytes @param {number} sum Engine.checksum of them */
+  async putChunk(key, bytes, sum) {
+    const blob = new Blob([/** @type {BlobPart} */ (bytes)]);
+    await this.#put('chunks', key, { bytes: blob, sum }).catch(error => {
       if (error?.name === 'QuotaExceededError') throw error;
-      return this.#put('chunks', key, bytes.slice().buffer); // WebKit's private windows keep no Blobs
+      return this.#put('chunks', key, { bytes: bytes.slice().buffer, sum }); // WebKit's private windows keep no Blobs
     });
   }
 

@@ -145,9 +145,9 @@ describe('a model of our own form behind HTTP', () => {
     const store = await Store.open();
     const { manifest } = await store.getModel(server.url);
     const key = manifest.towers.vision.q8.sha256[1];
-    const bytes = await store.getChunk(key);
+    const { bytes, sum } = await store.getChunk(key);
     bytes[9] ^= 1;
-    await store.putChunk(key, bytes);
+    await store.putChunk(key, bytes, sum);
     store.close();
     server.log.length = 0;
     assert.deepEqual(await (await load()).encode(photo), first);
