@@ -1,6 +1,8 @@
 /**
  * npm run bench: how fast and how large this package is, in Chromium on this machine.
  *
+ * The machine's limits in Chromium, what a page downloads, and for each model: one image, new labels, whole calls, opening the page, memory.
+ *
  *   npm run bench -- [--models clip-b32,clip-b16,clip-l14] [--dtypes q8,q4,f32] [--threads 1,2] [--n 7] [--json]
  *   npm run bench -- --peer FOLDER    transformers.js beside it, in one run; FOLDER is the side-by-side benchmark's (bench/peer)
  *
@@ -13,8 +15,12 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { brotliCompressSync } from 'node:zlib';
+import { build } from 'esbuild';
 import { serve } from '../../build/serve.mjs';
+import { Clip } from '../../web/node.js';
 import { newProfile, visit } from './chromium.mjs';
+import { kernelSpeeds } from './kernel-speeds.mjs';
 import { imageMacs, makeModel } from './models.mjs';
 import { runPeer } from './peer.mjs';
 
@@ -59,12 +65,48 @@ function row(what, value, unit, more = '') {
   if (!options.json) console.log(`${what.padEnd(52)} ${value.toFixed(1).padStart(9)} ${unit.padEnd(7)} ${more}`);
 }
 
+/** How fast one thread can multiply at all, with operands in registers. @returns {Promise<{ f32: number, int8: number }>} */
+async function limits() {
+  const speeds = {};
+  for (const module of ['simd', 'relaxed'])
+    for (const { what, speed } of (await kernelSpeeds('chromium', module, [])) ?? []) {
+      speeds[what] = speed;
+      row(`${what}, ${module} module`, speed, 'GMAC/s');
+    }
+  return { f32: speeds['limit: f32'], int8: speeds['limit: relaxed dot'] ?? speeds['limit: dot i16'] };
+}
+
+/** What a page must load before it fetches a model, as a server sends it. */
+async function sizes() {
+  const bundled = async (entry, external) => {
+    const { outputFiles } = await build({ entryPoints: [path.join(ROOT, entry)], bundle: true, minify: true, format: 'esm', write: false, external });
+    return brotliCompressSync(outputFiles[0].contents).length;
+  };
+  // pages that want no worker import these two, and only they
+  const script = (await bundled('web/index.js', ['./session.js', './sources/index.js'])) + (await bundled('web/worker.js', []));
+  for (const name of ['simd', 'relaxed', 'simd-threads', 'relaxed-threads']) {
+    const module = brotliCompressSync(fs.readFileSync(path.join(ROOT, `web/wasm/clip-${name}.wasm`))).length;
+    row(`script, worker and ${name} module, brotli`, (script + module) / 1000, 'KB');
+  }
+}
+
+/** The engine's memory with both towers at work. */
+async function memory(folder, label) {
+  const clip = await Clip.load(folder, { dtype: label.split(' ')[1], threads: 1 });
+  await clip.classify(new Uint8Array(fs.readFileSync(path.join(ROOT, 'weights/samples', samples[0].file))), ['a cat', 'a dog']);
+  row(`${label}, wasm memory, both towers`, clip.client.session.engine.memoryBytes / 1e6, 'MB');
+  clip.dispose();
+}
+
+const samples = JSON.parse(fs.readFileSync(path.join(ROOT, 'weights/samples/index.json'), 'utf8'));
+
 async function measure() {
+  const limit = await limits();
+  await sizes();
   const site = await serve({
     root: ROOT,
     mounts: { '/our-models/': path.join(CACHE, 'models'), '/images/': path.join(ROOT, 'weights/samples') },
   });
-  const samples = JSON.parse(fs.readFileSync(path.join(ROOT, 'weights/samples/index.json'), 'utf8'));
   const page = (query) => `${site.url}tests/bench/bench.html?${new URLSearchParams({ n: options.n, warm: options.warm, image: `/images/${samples[0].file}`, ...query })}`;
   try {
     for (const name of list('models'))
@@ -75,7 +117,8 @@ async function measure() {
             const query = { mode: 'warmVision', model, dtype, threads, ...(module === 'best' ? {} : { module: module + (threads === '1' ? '' : '-threads') }) };
             const result = await visit(page(query));
             const time = result.image_encode_ms, ms = threads === '1' ? (time.cpu_all ?? time.med) : time.med;
-            row(`${label}, image, ${threads} thread${threads === '1' ? '' : 's'}, ${module} module`, ms, threads === '1' ? 'ms CPU' : 'ms', `${result.info.kernels}; ${(imageMacs(name) / ms / 1e6).toFixed(1)} GMAC/s; wall ${time.med.toFixed(1)}; first ${result.first_ms.toFixed(0)} ms`);
+            const speed = imageMacs(name) / ms / 1e6, best = dtype === 'f32' ? limit.f32 : limit.int8;
+            row(`${label}, image, ${threads} thread${threads === '1' ? '' : 's'}, ${module} module`, ms, threads === '1' ? 'ms CPU' : 'ms', `${result.info.kernels}; ${speed.toFixed(1)} GMAC/s, ${(speed / best).toFixed(2)} of the limit; wall ${time.med.toFixed(1)}; first ${result.first_ms.toFixed(0)} ms`);
           }
         const text = await visit(page({ mode: 'warmText', model, dtype, threads: 1 }));
         for (const count of [1, 10, 100]) row(`${label}, ${count} new label${count > 1 ? 's' : ''}`, text[`text${count}_pad_longest`].cpu_all ?? text[`text${count}_pad_longest`].med, 'ms CPU');
@@ -88,6 +131,7 @@ async function measure() {
         const again = await visit(page({ mode: 'cold', model, dtype, threads: 1 }), profile);
         row(`${label}, page opened to first answer, cached`, again.total_ms, 'ms', `renderer peak ${again.peak_MB.toFixed(0)} MB`);
         fs.rmSync(profile, { recursive: true, force: true });
+        await memory(path.join(CACHE, 'models', name, dtype), label);
       }
   } finally {
     await site.close();

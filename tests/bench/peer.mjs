@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 
-/** What is compared: the harness's suite and key, what to call it, and whether CPU time is what counts. */
+/** What is compared: the harness's suite and key, what to call it, and what counts: CPU time, wall time, or memory. */
 const ROWS = [
   ['vision', 'image_encode_ms', 'image encode', 'cpu'],
   ['text', 'text10_pad_longest', '10 new labels', 'cpu'],
@@ -13,9 +13,11 @@ const ROWS = [
   ['pipe', 'labels100', 'whole call, 100 labels', 'cpu'],
   ['pipe', 'longest_main_thread_block_ms', 'longest main-thread block', 'wall'],
   ['cold', 'total_ms', 'page opened to first answer, cached', 'wall'],
+  ['cold', 'proc', 'renderer peak', 'peak'],
 ];
 
 const value = (entry, kind) => {
+  if (kind === 'peak') return entry?.peak_rss_MB;
   if (typeof entry === 'number') return entry;
   if (Array.isArray(entry)) return [...entry].sort((a, b) => a - b)[entry.length >> 1];
   return kind === 'cpu' ? (entry?.cpu_all ?? entry?.med) : entry?.med;
@@ -47,7 +49,7 @@ export async function runPeer({ folder, cache, root, dtypes, n, warm, row, note 
       const ours = at('ours');
       for (const build of ['plain', 'asyncify']) {
         const theirs = at(`transformers.js/${build}`);
-        if (ours != null && theirs != null) row(`${dtype}, ${what}, against the ${build} build`, ours, kind === 'cpu' ? 'ms CPU' : 'ms', `transformers.js ${theirs.toFixed(1)}, ratio ${(ours / theirs).toFixed(2)}`);
+        if (ours != null && theirs != null) row(`${dtype}, ${what}, against the ${build} build`, ours, { cpu: 'ms CPU', wall: 'ms', peak: 'MB' }[kind], `transformers.js ${theirs.toFixed(1)}, ratio ${(ours / theirs).toFixed(2)}`);
       }
     }
   }
