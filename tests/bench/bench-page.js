@@ -2,7 +2,7 @@
  * One measurement, named by the address: ?mode=warmVision|warmText|pipe|cold &dtype= &threads= &module= &model= &n= &warm=
  *
  * Sets window.__result. Times are in ms of wall clock, with CPU time of the page's process beside them where the harness offers
- * window.__cpu (bench.mjs does, by way of /proc). Every call goes through the public API and its worker, as on a user's page.
+ * window.__cpu (bench.mjs does, by way of /proc). Served bundled, as bundle.mjs makes it. Every call goes through the public API and its worker, as on a user's page.
  */
 import { Clip } from '../../web/index.js';
 import { LABELS } from './labels.mjs';
@@ -13,7 +13,7 @@ const n = number('n', 7), warm = number('warm', 3000);
 const dtype = (query.get('dtype') ?? 'q8').replace('fp32', 'f32'), threads = number('threads', 1);
 const model = new URL(query.get('model') ?? `/our-models/clip-b32/${dtype}/`, location.href).href;
 const module = query.get('module');
-const wasm = module ? new URL(`../../web/wasm/clip-${module}.wasm`, import.meta.url).href : undefined;
+const wasm = module ? new URL(`./wasm/clip-${module}.wasm`, import.meta.url).href : undefined;
 const texts = LABELS.map(label => `a photo of ${label}`);
 
 const median = list => [...list].sort((a, b) => a - b)[list.length >> 1];

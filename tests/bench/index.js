@@ -15,10 +15,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { brotliCompressSync } from 'node:zlib';
-import { build } from 'esbuild';
 import { serve } from '../../build/serve.mjs';
 import { Clip } from '../../web/node.js';
+import { BUNDLE, bundlePage, downloads } from './bundle.mjs';
 import { newProfile, visit } from './chromium.mjs';
 import { kernelSpeeds } from './kernel-speeds.mjs';
 import { imageMacs, makeModel } from './models.mjs';
@@ -76,20 +75,6 @@ async function limits() {
   return { f32: speeds['limit: f32'], int8: speeds['limit: relaxed dot'] ?? speeds['limit: dot i16'] };
 }
 
-/** What a page must load before it fetches a model, as a server sends it. */
-async function sizes() {
-  const bundled = async (entry, external) => {
-    const { outputFiles } = await build({ entryPoints: [path.join(ROOT, entry)], bundle: true, minify: true, format: 'esm', write: false, external });
-    return brotliCompressSync(outputFiles[0].contents).length;
-  };
-  // pages that want no worker import these two, and only they
-  const script = (await bundled('web/index.js', ['./session.js', './sources/index.js'])) + (await bundled('web/worker.js', []));
-  for (const name of ['simd', 'relaxed', 'simd-threads', 'relaxed-threads']) {
-    const module = brotliCompressSync(fs.readFileSync(path.join(ROOT, `web/wasm/clip-${name}.wasm`))).length;
-    row(`script, worker and ${name} module, brotli`, (script + module) / 1000, 'KB');
-  }
-}
-
 /** The engine's memory with both towers at work. */
 async function memory(folder, label) {
   const clip = await Clip.load(folder, { dtype: label.split(' ')[1], threads: 1 });
@@ -102,12 +87,12 @@ const samples = JSON.parse(fs.readFileSync(path.join(ROOT, 'weights/samples/inde
 
 async function measure() {
   const limit = await limits();
-  await sizes();
+  for (const { name, bytes } of await downloads()) row(`script, worker and ${name} module, brotli`, bytes / 1000, 'KB');
   const site = await serve({
     root: ROOT,
     mounts: { '/our-models/': path.join(CACHE, 'models'), '/images/': path.join(ROOT, 'weights/samples') },
   });
-  const page = (query) => `${site.url}tests/bench/bench.html?${new URLSearchParams({ n: options.n, warm: options.warm, image: `/images/${samples[0].file}`, ...query })}`;
+  const page = (query) => `${site.url}${BUNDLE}/bench.html?${new URLSearchParams({ n: options.n, warm: options.warm, image: `/images/${samples[0].file}`, ...query })}`;
   try {
     for (const name of list('models'))
       for (const dtype of list('dtypes')) {
@@ -140,6 +125,7 @@ async function measure() {
 
 note(`${os.cpus()[0].model}, ${os.cpus().length} cores, Node ${process.version}`);
 prepareModels();
+await bundlePage();
 if (options.peer) await runPeer({ folder: path.resolve(options.peer), cache: CACHE, root: ROOT, dtypes: list('dtypes'), n: options.n, warm: options.warm, row, note });
 else await measure();
 if (options.json) console.log(JSON.stringify(rows, null, 1));

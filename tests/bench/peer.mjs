@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { BUNDLE } from './bundle.mjs';
 
 /** What is compared: the harness's suite and key, what to call it, and what counts: CPU time, wall time, or memory. */
 const ROWS = [
@@ -42,7 +43,7 @@ export async function runPeer({ folder, cache, root, dtypes, n, warm, row, note 
     const out = path.join(cache, `peer-${dtype}.json`);
     note(`measuring both in ${dtype}; some minutes`);
     execFileSync(process.execPath, ['bench.mjs', '--suites', 'vision,text,pipe,cold', '--dtypes', peerNames[dtype], '--threads', '1', '--builds', 'asyncify,plain', '--n', n, '--warm', warm, '--coldruns', '3', '--out', out,
-      '--subject', `ours=/ours/tests/bench/bench.html`, '--mount', `/ours/=${root}`, '--mount', `/our-models/=${path.join(cache, 'models')}/`], { cwd: peer, stdio: ['ignore', 'ignore', 'inherit'], maxBuffer: 1 << 28 });
+      '--subject', `ours=/ours/${BUNDLE}/bench.html`, '--mount', `/ours/=${root}`, '--mount', `/our-models/=${path.join(cache, 'models')}/`], { cwd: peer, stdio: ['ignore', 'ignore', 'inherit'], maxBuffer: 1 << 28 });
     const table = JSON.parse(fs.readFileSync(out.replace('.json', '.table.json'), 'utf8'));
     for (const [suite, key, what, kind] of ROWS) {
       const at = (who) => value(table[`${suite} ${who} ${peerNames[dtype]} t1${suite === 'cold' ? ' cached' : ''}`]?.[key], kind);
