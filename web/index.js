@@ -53,7 +53,8 @@ export { ClipError };
  *   place of {}; with several, their embeddings are averaged. top: how many labels to answer, all by default
  */
 
-export const DEFAULT_TEMPLATE = 'a photo of {}';
+/** The default of CLIP's paper (section 3.1.4), less its full stop. The embedded model is measured with it. */
+export const DEFAULT_TEMPLATE = 'a photo of a {}';
 
 const WASM = {
   simd: () => new URL('./wasm/clip-simd.wasm', import.meta.url).href,

@@ -15,7 +15,7 @@ const output = /** @type {const} */ ({ type: 'string', short: 'o' });
 export const COMMANDS = {
   classify: {
     usage:
-      'classify PHOTO... --labels "cat,dog" [--template "a photo of {}"] [--model MODEL] [--dtype DTYPE] [--top K] [--threads N] [--json]',
+      'classify PHOTO... --labels "cat,dog" [--template "a photo of a {}"] [--model MODEL] [--dtype DTYPE] [--top K] [--threads N] [--json]',
     about:
       'Rank labels for photos. --labels may be repeated; a label with a comma needs --labels of its own with --no-split.',
     options: {
