@@ -102,7 +102,7 @@ static void every_character_has_utf8procs_class_and_lower_case(void **state) {
 }
 
 /* Whether utf8proc 2.8.0 is known to be wrong: it takes U+11A7 for a last consonant after a syllable without one, and drops it.
- * (The Unicode Standard 14, D133 and 3.12: the last consonants begin at TBase + 1; so does the reference's composition.) */
+ * (The Unicode Standard 14, 3.12: last consonants begin at TBase + 1, and so they do in Rust's unicode-normalization, the reference's.) */
 static int is_dropped(const uint32_t *characters, size_t count) {
     for (size_t i = 0; i < count; i++)
         if (characters[i] == 0x11a7) return 1;
