@@ -43,6 +43,19 @@ RECIPE := emcc.mk $(VERSIONS)
 
 VARIANTS := simd relaxed simd-threads relaxed-threads
 
+# ---- Unicode: tables of what the tokenizer asks, made here out of utf8proc's, which hold much more ----
+
+# Compiled for the machine that builds. Not CC: under emmake that is emcc.
+HOST_CC := $(shell command -v gcc || command -v clang || echo cc)
+UNICODE := $(OUT)/unicode
+TABLES  := $(UNICODE)/unicode_tables.h
+$(UNICODE)/utf8proc.o: $(SOURCES)/utf8proc/utf8proc.c $(RECIPE)
+	@echo '  cc $@'; mkdir -p $(@D); $(HOST_CC) -O1 -w -DUTF8PROC_STATIC -c $< -o $@
+$(UNICODE)/unicode_tables: build/unicode_tables.c $(UNICODE)/utf8proc.o
+	@echo '  cc $@'; $(HOST_CC) -std=gnu11 -O1 -Wall -Wextra -Werror -DUTF8PROC_STATIC -isystem $(SOURCES)/utf8proc $^ -o $@
+$(TABLES): $(UNICODE)/unicode_tables
+	@$< > $@
+
 # ---- flags ----
 
 SIMD_simd    := -msimd128
@@ -62,8 +75,8 @@ PTHREADPOOL_INCLUDES := -I$(SOURCES)/pthreadpool/include -I$(SOURCES)/pthreadpoo
   -DFXDIV_USE_INLINE_ASSEMBLY=0 -DPTHREADPOOL_USE_CONDVAR=0 -DPTHREADPOOL_USE_FUTEX=1
 PTHREADPOOL_FLAGS := $(OPTIMIZE) -std=gnu11 -w $(PTHREADPOOL_INCLUDES)
 
-CLIP_FLAGS := $(OPTIMIZE) -std=gnu11 -Wall -Wextra -Werror -fno-math-errno -mbulk-memory -DUTF8PROC_STATIC -Isrc \
-  $(addprefix -isystem $(SOURCES)/,xnnpack/include pthreadpool/include pthreadpool/src fxdiv/include stb utf8proc jsmn)
+CLIP_FLAGS := $(OPTIMIZE) -std=gnu11 -Wall -Wextra -Werror -fno-math-errno -mbulk-memory -Isrc -I$(UNICODE) \
+  $(addprefix -isystem $(SOURCES)/,xnnpack/include pthreadpool/include pthreadpool/src fxdiv/include stb jsmn)
 
 # ---- what goes into which module ----
 
@@ -76,15 +89,14 @@ define variant
 CLIP_SOURCES_$1 := $(filter-out $(if $3,,$(BACKEND)) $(if $(filter simd,$2),$(RELAXED_ONLY)),$(CLIP_SOURCES))
 POOL_SOURCES_$1 := $(if $3,$(if $(wildcard $(BACKEND)),portable-api memory,shim),shim)
 OBJECTS_$1 := $$(patsubst %.c,$(OUT)/obj/$1/%.o,$$(notdir $$(CLIP_SOURCES_$1))) \
-  $$(patsubst %,$(OUT)/obj/$1/pthreadpool/%.o,$$(POOL_SOURCES_$1)) $(OUT)/obj/$1/utf8proc/utf8proc.o
+  $$(patsubst %,$(OUT)/obj/$1/pthreadpool/%.o,$$(POOL_SOURCES_$1))
 FLAGS_$1 := $(SIMD_$2) $(if $3,-matomics -mbulk-memory -DCLIP_THREADS=1) $(if $(filter relaxed,$2),-DCLIP_RELAXED=1)
 
 $(OUT)/obj/$1/%.o: src/%.c $(RECIPE) ; @echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc $(CLIP_FLAGS) $$(call speed,$$<) $$(FLAGS_$1) -MMD -MP -c $$< -o $$@
 $(OUT)/obj/$1/%.o: build/%.c $(RECIPE) ; @echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc $(CLIP_FLAGS) $$(call speed,$$<) $$(FLAGS_$1) -MMD -MP -c $$< -o $$@
 $(OUT)/obj/$1/pthreadpool/%.o: $(SOURCES)/pthreadpool/src/%.c $(RECIPE)
 	@echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc -Os $(PTHREADPOOL_FLAGS) $$(FLAGS_$1) -c $$< -o $$@
-$(OUT)/obj/$1/utf8proc/%.o: $(SOURCES)/utf8proc/%.c $(RECIPE)
-	@echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc -Os $(OPTIMIZE) -w -DUTF8PROC_STATIC $$(FLAGS_$1) -c $$< -o $$@
+$(OUT)/obj/$1/unicode.o: $(TABLES)
 
 $(OUT)/link/clip-$1.wasm: $$(OBJECTS_$1) $$(XNNPACK_OBJECTS_$2)
 	@echo '  ld $$@'; mkdir -p $$(@D); $(WASM_LD) -m wasm32 $(LINK) $(if $3,$(LINK_THREADS)) $$^ $$(call LIBRARIES,$(if $3,-ww)) -o $$@
@@ -127,4 +139,4 @@ $(OUT)/sizes.txt: $(MODULES)
 .PHONY: all clean
 all: $(OUT)/sizes.txt
 clean:
-	rm -rf $(OUT)/obj $(OUT)/link $(OUT)/wasm $(OUT)/native web/wasm
+	rm -rf $(OUT)/obj $(OUT)/link $(OUT)/wasm $(OUT)/native $(UNICODE) web/wasm

@@ -24,13 +24,15 @@ NATIVE_fuzz    := $(NATIVE_asan) -fsanitize=fuzzer-no-link
 
 # cmocka, as its CMake would configure it for a POSIX system. Its header would define uintptr_t, wrongly for wasm's C library.
 CMOCKA_INCLUDE := -isystem $(SOURCES)/cmocka/include -D_UINTPTR_T -D_UINTPTR_T_DEFINED
+# test_unicode compares with utf8proc, of which the shipped tables are made.
+TEST_INCLUDE := $(CMOCKA_INCLUDE) -isystem $(SOURCES)/utf8proc -DUTF8PROC_STATIC
 CMOCKA_FLAGS := -std=gnu11 -w $(CMOCKA_INCLUDE) $(patsubst %,-DHAVE_%=1,ASSERT_H INTTYPES_H MALLOC_H SETJMP_H SIGNAL_H \
   STDARG_H STDDEF_H STDINT_H STDIO_H STDLIB_H STRING_H STRINGS_H SYS_STAT_H SYS_TYPES_H TIME_H UNISTD_H CALLOC EXIT FPRINTF \
   FREE LONGJMP MALLOC MEMCPY MEMSET PRINTF SETJMP SIGNAL SNPRINTF STRCMP STRCPY STRSIGNAL VSNPRINTF CLOCK_GETTIME \
   CLOCK_REALTIME STRUCT_TIMESPEC GCC_THREAD_LOCAL_STORAGE)
 
-NATIVE_CLIP := -std=gnu11 -Wall -Wextra -Werror -fno-math-errno -pthread -DUTF8PROC_STATIC -DCLIP_THREADS=1 -DCLIP_RELAXED=1 -Isrc \
-  $(addprefix -isystem $(SOURCES)/,xnnpack/include pthreadpool/include pthreadpool/src fxdiv/include stb utf8proc jsmn simde) $(CMOCKA_INCLUDE)
+NATIVE_CLIP := -std=gnu11 -Wall -Wextra -Werror -fno-math-errno -pthread -DCLIP_THREADS=1 -DCLIP_RELAXED=1 -Isrc -I$(UNICODE) \
+  $(addprefix -isystem $(SOURCES)/,xnnpack/include pthreadpool/include pthreadpool/src fxdiv/include stb jsmn simde)
 # The C libraries' own habits are not ours to judge: of the undefined behaviours only overruns count there.
 NATIVE_XNNPACK := -w -ffunction-sections -fdata-sections -pthread -fno-sanitize=undefined -fno-math-errno -I$(TREE) -Ibuild/stub/native $(XNNPACK_INCLUDES) \
   -I$(SOURCES)/simde $(XNNPACK_DEFINES)
@@ -56,22 +58,24 @@ $(NATIVE)/$1/obj/xnnpack/%.o: $(SOURCES)/xnnpack/%.cc $(TREE)/xnnpack/common.h
 	@echo '  cc $$@'; mkdir -p $$(@D); $(CXX) -std=c++17 -fno-exceptions -fno-rtti $(NATIVE_$1) $(NATIVE_XNNPACK) -c $(NATIVE)/xnnpack/$$*.cc -o $$@
 $(NATIVE)/$1/obj/pthreadpool/%.o: $(SOURCES)/pthreadpool/src/%.c build/native.mk
 	@echo '  cc $$@'; mkdir -p $$(@D); $(CC) $(NATIVE_$1) $(NATIVE_POOL) -c $$< -o $$@
-$(NATIVE)/$1/obj/utf8proc/%.o: $(SOURCES)/utf8proc/%.c build/native.mk
+$(NATIVE)/$1/obj/unicode.o: $(TABLES)
+$(NATIVE)/$1/obj/utf8proc.o: $(SOURCES)/utf8proc/utf8proc.c build/native.mk
 	@echo '  cc $$@'; mkdir -p $$(@D); $(CC) $(NATIVE_$1) -w -fno-sanitize=undefined -DUTF8PROC_STATIC -c $$< -o $$@
 $(NATIVE)/$1/obj/cmocka.o: $(SOURCES)/cmocka/src/cmocka.c build/native.mk
 	@echo '  cc $$@'; mkdir -p $$(@D); $(CC) $(NATIVE_$1) $(CMOCKA_FLAGS) -c $$< -o $$@
 
 NATIVE_OBJECTS_$1 := $(NATIVE_SOURCES:src/%.c=$(NATIVE)/$1/obj/%.o) $(NATIVE_POOL_SOURCES:%=$(NATIVE)/$1/obj/pthreadpool/%.o) \
-  $(NATIVE)/$1/obj/utf8proc/utf8proc.o $(patsubst %,$(NATIVE)/$1/obj/xnnpack/%.o,$(basename $(call xnnpack_sources,simd)))
+  $(patsubst %,$(NATIVE)/$1/obj/xnnpack/%.o,$(basename $(call xnnpack_sources,simd)))
 $(NATIVE)/$1/libclip.a: $$(NATIVE_OBJECTS_$1)
 	@rm -f $$@; ar rcs $$@ $$^
 
 $(NATIVE)/$1/test_%: tests/c/test_%.c $(NATIVE)/$1/libclip.a $(NATIVE)/$1/obj/cmocka.o
-	@echo '  ld $$@'; $(CC) $(NATIVE_CLIP) $(NATIVE_$1) -MMD -MP -MF $$@.d $$(filter %.c %.o %.a,$$^) $(NATIVE_LINK) -o $$@
+	@echo '  ld $$@'; $(CC) $(NATIVE_CLIP) $(TEST_INCLUDE) $(NATIVE_$1) -MMD -MP -MF $$@.d $$(filter %.c %.o %.a,$$^) $(NATIVE_LINK) -o $$@
 $(NATIVE)/$1/bench_%: tests/bench/bench_%.c $(NATIVE)/$1/libclip.a
 	@echo '  ld $$@'; $(CC) $(NATIVE_CLIP) $(NATIVE_$1) -MMD -MP -MF $$@.d $$(filter %.c %.o %.a,$$^) $(NATIVE_LINK) -o $$@
 $(NATIVE)/$1/fuzz_%: tests/fuzz/fuzz_%.c $(NATIVE)/$1/libclip.a
 	@echo '  ld $$@'; $(CC) $(NATIVE_CLIP) $(NATIVE_$1) -fsanitize=fuzzer -MMD -MP -MF $$@.d $$(filter %.c %.o %.a,$$^) $(NATIVE_LINK) -o $$@
+$(NATIVE)/$1/test_unicode: $(NATIVE)/$1/obj/utf8proc.o
 -include $$(NATIVE_OBJECTS_$1:.o=.d)
 endef
 
@@ -86,10 +90,13 @@ WASM_TESTS := $(OUT)/wasm-tests
 WASM_TEST_LIBRARY := $(filter-out %/runtime.o %/wasm.o,$(OBJECTS_simd)) $(XNNPACK_OBJECTS_simd)
 $(WASM_TESTS)/cmocka.o: $(SOURCES)/cmocka/src/cmocka.c build/native.mk
 	@echo '  cc $@'; mkdir -p $(@D); $(EMSCRIPTEN)/emcc -O1 $(CMOCKA_FLAGS) -c $< -o $@
+$(WASM_TESTS)/utf8proc.o: $(SOURCES)/utf8proc/utf8proc.c build/native.mk
+	@echo '  cc $@'; mkdir -p $(@D); $(EMSCRIPTEN)/emcc -O1 -w -DUTF8PROC_STATIC -c $< -o $@
+$(WASM_TESTS)/test_unicode.js: $(WASM_TESTS)/utf8proc.o
 # Kept, so that a second make finds them.
 .PRECIOUS: $(WASM_TESTS)/%.o $(NATIVE)/%.o $(NATIVE)/%.a
 $(WASM_TESTS)/%.o: tests/c/%.c build/native.mk
-	@echo '  cc $@'; mkdir -p $(@D); $(EMSCRIPTEN)/emcc $(filter-out -DNDEBUG,$(CLIP_FLAGS)) -O1 $(SIMD_simd) $(CMOCKA_INCLUDE) -MMD -MP -c $< -o $@
+	@echo '  cc $@'; mkdir -p $(@D); $(EMSCRIPTEN)/emcc $(filter-out -DNDEBUG,$(CLIP_FLAGS)) -O1 $(SIMD_simd) $(TEST_INCLUDE) -MMD -MP -c $< -o $@
 $(WASM_TESTS)/test_%.js: $(WASM_TESTS)/test_%.o $(WASM_TESTS)/cmocka.o $(WASM_TEST_LIBRARY)
 	@echo '  ld $@'; $(EMSCRIPTEN)/emcc -O1 $(SIMD_simd) -Wl,--gc-sections -sNODERAWFS=1 -sALLOW_MEMORY_GROWTH=1 -sMAXIMUM_MEMORY=4GB \
 	  -sSTACK_SIZE=1MB -sEXIT_RUNTIME=1 -sENVIRONMENT=node $^ -o $@

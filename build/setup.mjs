@@ -12,7 +12,7 @@ export function checkNode() {
 
 /** The four WebAssembly modules, with Emscripten and the C libraries' sources if need be. */
 export async function ensureModules() {
-  await ensureCommands([['make', 'make'], ['python3', 'python3'], ['xz', 'xz-utils'], ['ar', 'binutils'], ['flock', 'util-linux']]);
+  await ensureCommands([['gcc|clang|cc', 'g++'], ['make', 'make'], ['python3', 'python3'], ['xz', 'xz-utils'], ['ar', 'binutils'], ['flock', 'util-linux']]);
   await step('toolchain and C libraries', () => make('emcc.mk', 'build/out/toolchain.mk', 'build/out/sources.mk'));
   await step('WebAssembly modules', () => make('emcc.mk'));
 }

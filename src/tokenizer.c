@@ -11,8 +11,8 @@
 #include "merges.h"
 #include "unicode.h"
 
-/* Bytes of a run without white space; what is longer is cut into such parts. Composition sorts combining marks in quadratic time,
- * so the limit is what a hostile label may cost. */
+/* Bytes of a run without white space; what is longer is cut into such parts. A word's encoding takes a hundred bytes of memory
+ * for each of its own, so the limit is what a hostile label may cost. */
 #define MAX_RUN 65536
 
 static const char START[] = "<|startoftext|>", END[] = "<|endoftext|>";

@@ -1,4 +1,6 @@
-/* unicode.h - the few questions about characters that CLIP's tokenizer asks; answers from utf8proc. */
+/* unicode.h - the few questions about characters that CLIP's tokenizer asks.
+ *
+ * Answers come from tables that build/unicode_tables.c takes from utf8proc when the project is built: Unicode 14. */
 #ifndef CLIP_UNICODE_H
 #define CLIP_UNICODE_H
 
@@ -19,7 +21,7 @@ size_t clip_utf8_decode(const char *text, size_t length, uint32_t *character);
 /* Encodes into at most four bytes and answers how many. */
 size_t clip_utf8_encode(uint32_t character, char *to);
 
-/* Canonical composition of valid UTF-8. *to is malloced, not terminated. CLIP_ERROR_MEMORY. */
+/* Canonical composition (NFC) of valid UTF-8, in linear time. *to is malloced, not terminated. CLIP_ERROR_MEMORY. */
 clip_status clip_utf8_compose(const char *text, size_t length, char **to, size_t *to_length);
 
 /* Lower case as Rust's char::to_lowercase, which the reference uses: simple mappings, and one that has two characters. Answers how

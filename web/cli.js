@@ -8,7 +8,7 @@ import { ClipError } from './error.js';
 const HELP = `Usage: clip-wasm COMMAND [OPTIONS]
 
 ${Object.values(COMMANDS)
-  .map(({ usage, about }) => `  ${usage}\n      ${about}`)
+  .map(({ usage, about }) => `  ${usage}\n${about.replace(/^/gm, '      ')}`)
   .join('\n')}
 
 MODEL is the embedded model's name, a folder (our own form, Hugging Face's or OpenCLIP's), an address, or owner/name of the

@@ -2,11 +2,12 @@
  * <clip-classifier>: a place to drop a photo on, and the ranking of labels for it.
  *
  *     <script type="module" src="clip-wasm/web/element.js"></script>
- *     <clip-classifier labels="cat, dog, bird" template="a photo of a {}"></clip-classifier>
+ *     <clip-classifier labels="cat, dog, bird"></clip-classifier>
  *
- * Attributes: `labels` (separated by commas), `template`, `model` and `dtype` (as Clip.load takes them; the embedded model otherwise),
- * `src` (address of a photo to begin with). Properties: `labels` (array), `photo` (anything that Clip.classify takes), `clip` (a loaded
- * model to use; elements that name the same model share one anyway), `ranking` (the last answer).
+ * Attributes: `labels` (separated by commas), `template` (around each label, "a photo of a {}" by default), `model` and `dtype` (as
+ * Clip.load takes them; the embedded model otherwise), `src` (address of a photo to begin with). Properties: `labels` (array), `photo`
+ * (anything that Clip.classify takes), `clip` (a loaded model to use; elements that name the same model share one anyway), `ranking`
+ * (the last answer).
  * Events: `clip-ranking` ({ photo, ranking }), `clip-progress`, `clip-error` (the ClipError); they bubble.
  * Style: `--clip-accent`, and the parts `drop`, `photo`, `ranking`, `label`, `score`, `bar`. What the element contains replaces the
  * words of the drop zone.

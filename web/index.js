@@ -12,6 +12,7 @@
  * Everything heavy happens in a worker. In Node, node.js takes this file's place, with the same API and no worker.
  */
 import { LocalClient, WorkerClient } from './client.js';
+import { unknownTo } from './concepts.js';
 import { EMBEDDED, embeddedSpec } from './embedded.js';
 import { ClipError, isWellFormed } from './error.js';
 import { prepare } from './input.js';
@@ -53,7 +54,8 @@ export { ClipError };
  *   place of {}; with several, their embeddings are averaged. top: how many labels to answer, all by default
  */
 
-export const DEFAULT_TEMPLATE = 'a photo of {}';
+/** The default of CLIP's paper (section 3.1.4), less its full stop. The embedded model is measured with it. */
+export const DEFAULT_TEMPLATE = 'a photo of a {}';
 
 const WASM = {
   simd: () => new URL('./wasm/clip-simd.wasm', import.meta.url).href,
@@ -71,6 +73,9 @@ const listOf = value => (Array.isArray(value) ? value : [value]);
 const picturesOf = input => (typeof FileList === 'function' && input instanceof FileList ? [...input] : listOf(input));
 
 export class Clip {
+  /** @type {(label: string) => boolean} */
+  #unknown;
+
   /**
    * Loads a model's description; its towers come when they are first needed (or see prepare).
    * @param {string | URL | File[] | FileList | FileSystemDirectoryHandle} [model] nothing or its name: the embedded model; the address of
@@ -136,6 +141,7 @@ export class Clip {
     this.client = client;
     /** What the model says about itself. */
     this.info = info;
+    this.#unknown = unknownTo(info.concepts);
     /** What went less well than it might: that nothing can be kept (`not-cached`), or checked (`not-verified`). */
     this.warnings = warnings;
     /** @protected */
@@ -191,6 +197,15 @@ export class Clip {
    *  @returns {Promise<number[][]>} */
   async tokenize(texts, options) {
     return this.#request('tokenize', [texts], options);
+  }
+
+  /**
+   * Whether the model lists the words that it was taught (`info.concepts`) and a label is none of them: its score then says nothing
+   * about the picture. Case, space around it, an article before it and the plural make no difference. False for models without a list.
+   * @param {string} label @returns {boolean}
+   */
+  isUnknown(label) {
+    return this.#unknown(label);
   }
 
   /** Frees the model. Calls that still run reject. */

@@ -81,7 +81,7 @@ const modes = {
         tick();
         for (let i = 0; i < 3; i++) await run(10);
         clip.dispose();
-        await (await load()).classify(image, LABELS.slice(0, 10));
+        await (await load()).classify(image, LABELS.slice(0, 10), { template: 'a photo of {}' });
         going = false;
         return { ...result, longest_main_thread_block_ms: longest };
     },

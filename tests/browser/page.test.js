@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { ISOLATION, serve } from '../../build/serve.mjs';
+import { DEFAULT_TEMPLATE } from '../../web/node.js';
 import { ROOT, startChromium } from './helpers/chromium.js';
 
 const { resolve } = createRequire(import.meta.url);
@@ -227,6 +228,7 @@ test('words that the model was not taught are marked', async () => {
 
 test('the template', async () => {
   const page = await open();
+  assert.equal(await page.inputValue('#template'), DEFAULT_TEMPLATE);
   const before = await settled(page, samples[0].labels.length);
   await page.click('summary:has-text("Advanced")');
   await page.fill('#template', 'no place for it');

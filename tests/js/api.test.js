@@ -34,7 +34,7 @@ describe('Clip, with a small model made here', () => {
 
   test('classify is softmax(scale * cosine) of what encode answers', async () => {
     const image = await clip.encode(photo);
-    const texts = await clip.encode(LABELS.map(label => `a photo of ${label}`));
+    const texts = await clip.encode(LABELS.map(label => `a photo of a ${label}`));
     const cosines = Clip.similarity(image, texts)[0];
     const powers = Array.from(cosines, c => Math.exp(20 * (c - Math.max(...cosines))));
     const sum = powers.reduce((a, b) => a + b);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { f32Of, f32Tensor, readSafetensors, writeSafetensors } from '../../web/safetensors.js';
 import { run } from './helpers/cli.js';
-import { MERGES, SIZES, makeFolder, makeModel, makePicture, random, temporaryFolder } from './helpers/model.js';
+import { MERGES, SIZES, makeFolder, makeModel, makeOwnModel, makePicture, random, temporaryFolder } from './helpers/model.js';
 
 /** @type {string} */
 let model;
@@ -69,7 +69,71 @@ test('classify', async () => {
   const text = await run(['classify', photo, '--model', model, '--labels', 'a dog,cat,photo', '--top', '1']);
   assert.equal(text.out, `${photo}\n  ${labels[0].score.toFixed(4)}  ${labels[0].label}\n`);
   const whole = await run(['classify', photo, '--model', model, '--labels', 'a dog, or a cat', '--no-split', '--json']);
-  assert.deepEqual(JSON.parse(whole.out)[0].labels, [{ label: 'a dog, or a cat', score: 1 }]);
+  assert.deepEqual(JSON.parse(whole.out)[0].labels, [
+    { label: 'a dog, or a cat', score: 1, unknown: false },
+  ]);
+});
+
+describe('classify: what the model was never taught', () => {
+  /** @type {string} */
+  let small;
+  before(async () => {
+    small = await makeOwnModel();
+    const path = join(small, 'clip.json');
+    const manifest = JSON.parse(await readFile(path, 'utf8'));
+    manifest.concepts = ['cat', 'The Eiffel  Tower', 'school bus', 'cherry', 'café', 'glasses'];
+    await writeFile(path, JSON.stringify(manifest));
+  });
+  const ask = (labels, ...more) => run(['classify', photo, '--model', small, '--labels', labels, ...more]);
+
+  test('is marked, and explained once', async () => {
+    const { status, out, err } = await ask('cat,democracy', photo);
+    assert.equal(status, 0);
+    assert.equal(out.match(/^ {2}0\.\d{4} {2}democracy {2}\(not among the words this model knows\)$/gm)?.length, 2);
+    assert.equal(out.match(/^ {2}0\.\d{4} {2}cat$/gm)?.length, 2);
+    assert.equal(
+      err,
+      'clip-wasm: "democracy" is not among the 6 words that little was taught: its score is a guess, not knowledge.\n',
+    );
+    assert.match((await ask('a,b,c,cat,d,e')).err, /^clip-wasm: "a", "b", "c" and 2 more are not among .*their scores/);
+  });
+
+  test('--json says so of each label, and has nothing else on stdout', async () => {
+    const { out, err } = await ask('cat,democracy', '--json');
+    const [{ labels }] = JSON.parse(out);
+    assert.deepEqual(Object.fromEntries(labels.map(l => [l.label, l.unknown])), { cat: false, democracy: true });
+    assert.match(err, /^clip-wasm: "democracy" is not/);
+    // what --top cuts off took its share of the scores all the same
+    assert.match((await ask('cat,democracy', '--top', '1')).err, /^clip-wasm: "democracy" is not/);
+  });
+
+  test('case, space, articles, plurals and the form of an accent make no difference', async () => {
+    const known = [
+      'Cat',
+      'cats',
+      ' a  cat ',
+      'THE CAT',
+      'an eiffel tower',
+      'school buses',
+      'School\tBus',
+      'the cherries',
+      'cafe\u0301',
+      'glasses',
+    ];
+    const quiet = await run(['classify', photo, '--model', small, '--no-split', ...known.flatMap(l => ['--labels', l])]);
+    assert.equal(quiet.status, 0);
+    assert.equal(quiet.err, '');
+    assert.doesNotMatch(quiet.out, /not among/);
+    const unknown = ['ca', 'catss', 'a a cat', 'bus', 'theater', 'a', 'cafe'];
+    const { out } = await ask(unknown.join(), '--json');
+    for (const label of JSON.parse(out)[0].labels) assert.ok(label.unknown, label.label);
+  });
+
+  test('a model without a list knows no bounds', async () => {
+    const { out, err } = await run(['classify', photo, '--model', model, '--labels', 'democracy,cat']);
+    assert.doesNotMatch(out, /not among/);
+    assert.equal(err, '');
+  });
 });
 
 test('classify: a picture that fails is reported, the others are answered, the status is 1', async () => {

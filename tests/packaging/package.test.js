@@ -56,6 +56,7 @@ import { Clip, ClipError, pipeline, type Score } from 'clip-wasm';
 const clip: Clip = await Clip.load(undefined, { dtype: 'q8', onProgress: p => { if (p.phase === 'warning') p.code; else p.loaded; } });
 const one: Score[] = await clip.classify(new Blob([]), ['a', 'b'], { template: 'a photo of {}', top: 1 });
 const many: Score[][] = await clip.classify([new Blob([])], ['a']);
+const guess: boolean = clip.isUnknown('a');
 const vector: Float32Array = await clip.encode('a dog');
 const vectors: Float32Array[] = await clip.encode(['a dog', new Blob([])]);
 const rows: Float32Array[] = Clip.similarity(vector, vectors);
@@ -109,7 +110,10 @@ console.log(JSON.stringify([await clip.classify('photo.ppm', ['dog', 'pizza']), 
     ['classify', 'photo.ppm', '--labels', 'dog,pizza', '--json'],
     app,
   );
-  assert.deepEqual(JSON.parse(out)[0].labels, scores);
+  assert.deepEqual(
+    JSON.parse(out)[0].labels,
+    scores.map(score => ({ ...score, unknown: false })),
+  );
 });
 
 const browserless = process.env.CHROMIUM ? {} : { skip: 'no Chromium' };

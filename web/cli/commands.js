@@ -15,9 +15,10 @@ const output = /** @type {const} */ ({ type: 'string', short: 'o' });
 export const COMMANDS = {
   classify: {
     usage:
-      'classify PHOTO... --labels "cat,dog" [--template "a photo of {}"] [--model MODEL] [--dtype DTYPE] [--top K] [--threads N] [--json]',
+      'classify PHOTO... --labels "cat,dog" [--template "a photo of a {}"] [--model MODEL] [--dtype DTYPE] [--top K] [--threads N] [--json]',
     about:
-      'Rank labels for photos. --labels may be repeated; a label with a comma needs --labels of its own with --no-split.',
+      'Rank labels for photos. --labels may be repeated; a label with a comma needs --labels of its own with --no-split. Labels that\n' +
+      'a small model was never taught are marked, since their scores mean nothing: with --json, by "unknown": true.',
     options: {
       labels: { type: 'string', multiple: true },
       'no-split': flag,

@@ -45,6 +45,14 @@ async function forEachPhoto(files, work, then) {
   return status;
 }
 
+/** @param {string[]} strangers labels @param {import('../index.js').ClipInfo} info of the model that does not know them */
+function warningOf(strangers, { name, concepts = [] }) {
+  const [few, more] = [strangers.slice(0, 3), strangers.length - 3];
+  const which = few.map(label => JSON.stringify(label)).join(', ') + (more > 0 ? ` and ${more} more` : '');
+  const [are, scores] = strangers.length > 1 ? ['are', 'their scores are guesses'] : ['is', 'its score is a guess'];
+  return `${which} ${are} not among the ${concepts.length} words that ${name} was taught: ${scores}, not knowledge.`;
+}
+
 /** @param {{ labels?: string[], 'no-split'?: boolean, template?: string[], top?: string, json?: boolean, model?: string, dtype?: string,
  *  threads?: string }} values @param {string[]} photos */
 export async function classify(values, photos) {
@@ -55,20 +63,22 @@ export async function classify(values, photos) {
     : values.labels.flatMap(list => list.split(',').map(label => label.trim()));
   const top = wholeNumber(values.top, '--top');
   const clip = await load(values);
-  /** @type {{ file: string, labels: import('../session.js').Score[] }[]} */
+  const strangers = new Set(labels.filter(label => clip.isUnknown(label)));
+  /** @type {{ file: string, labels: (import('../session.js').Score & { unknown: boolean })[] }[]} */
   const results = [];
   const status = await forEachPhoto(
     photos,
     photo => clip.classify(photo, labels, { template: values.template, top }),
     (scores, file) => {
-      if (values.json) results.push({ file, labels: scores });
-      else
-        process.stdout.write(
-          `${file}\n${scores.map(({ label, score }) => `  ${score.toFixed(4)}  ${label}\n`).join('')}`,
-        );
+      const marked = scores.map(one => ({ ...one, unknown: strangers.has(one.label) }));
+      const line = (/** @type {(typeof marked)[number]} */ { label, score, unknown }) =>
+        `  ${score.toFixed(4)}  ${label}${unknown ? '  (not among the words this model knows)' : ''}\n`;
+      if (values.json) results.push({ file, labels: marked });
+      else process.stdout.write(`${file}\n${marked.map(line).join('')}`);
     },
   );
   if (values.json) process.stdout.write(JSON.stringify(results, null, 1) + '\n');
+  if (strangers.size) process.stderr.write(`clip-wasm: ${warningOf([...strangers], clip.info)}\n`);
   clip.dispose();
   return status;
 }

@@ -4,19 +4,10 @@ import { modelAmong } from './intake.js';
 import { bytes, explain, plural, stage } from './words.js';
 
 const $ = id => document.getElementById(id);
-/** Words that a model was not taught, even if a name it knows begins so: "a cat", "cats". */
-const stem = word => word.toLowerCase().replace(/^(an?|the)\s+/, '').replace(/\s+/g, ' ').trim();
-
-/** Names as people write them, singular or plural. @param {string} word */
-function forms(word) {
-  const base = stem(word);
-  return [base, base.replace(/s$/, ''), base.replace(/es$/, ''), base.replace(/ies$/, 'y')];
-}
 
 export class Models {
   /** @type {Clip | null} */
   clip = null;
-  #concepts = null;
   #asked = new Map();
   #loading = null;
 
@@ -48,11 +39,11 @@ export class Models {
     $('model-cancel').addEventListener('click', () => this.#loading?.abort());
   }
 
-  /** Whether the model says which words it was taught, and this is none of them. @param {string} label */
+  /** Clip.isUnknown, remembered: thousands of labels may be drawn again with every key that is pressed. @param {string} label */
   isUnknown(label) {
-    if (!this.#concepts) return false;
+    if (!this.clip) return false;
     let unknown = this.#asked.get(label);
-    if (unknown === undefined) this.#asked.set(label, (unknown = !forms(label).some(form => this.#concepts.has(form))));
+    if (unknown === undefined) this.#asked.set(label, (unknown = this.clip.isUnknown(label)));
     return unknown;
   }
 
@@ -79,7 +70,6 @@ export class Models {
       if (this.#loading !== loading) throw new DOMException('', 'AbortError');
       this.clip?.dispose();
       this.clip = clip;
-      this.#concepts = clip.info.concepts ? new Set(clip.info.concepts.map(stem)) : null;
       this.#asked.clear();
       this.#remember(source, dtype);
       this.#tell(source);
@@ -117,9 +107,9 @@ export class Models {
   }
 
   #tell(source) {
-    const { name, dtype, threads, preprocess, license } = this.clip.info;
+    const { name, dtype, threads, preprocess, license, concepts } = this.clip.info;
     const size = preprocess?.size;
-    const count = this.#concepts?.size;
+    const count = concepts?.length;
     $('model-name').textContent = name;
     const precision = { q8: '8-bit', q4: '4-bit', f32: '32-bit' }[dtype];
     const sight = size ? `sees photos at ${size}×${size} pixels` : 'sees small copies of photos';
@@ -130,7 +120,7 @@ export class Models {
     $('model-embedded').hidden = source === undefined;
     $('concepts-box').hidden = !count;
     $('concepts-title').textContent = count ? `The ${count} words it was taught` : '';
-    $('concepts').textContent = count ? [...this.clip.info.concepts].sort((a, b) => a.localeCompare(b)).join(', ') : '';
+    $('concepts').textContent = count ? [...concepts].sort((a, b) => a.localeCompare(b)).join(', ') : '';
   }
 
   async #listKept() {
