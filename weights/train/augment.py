@@ -24,10 +24,11 @@ def geometry(n, small, zoom):
     """-> (n, 2, 3) affine maps: a crop of a random scale, aspect and place, mirrored half of the time.
 
     Photos whose original was small are blurry at this size, and all photos of their kinds are: a network would learn "blurry means
-    one of these kinds". So they are often zoomed out too (the border is reflected), and others are blurred (see `sharpness`).
+    one of these kinds". So they are often zoomed out (the border is reflected), and others are blurred (see `sharpness`). A share `far` of the
+    others is zoomed out as well: enlarged photos have no fine detail, people's own photos do.
     """
-    low, high = zoom
-    scale = torch.where(small & (torch.rand(n) < .6), uniform(n, high, 1.6), uniform(n, low, high))
+    low, high, far = zoom
+    scale = torch.where(torch.rand(n) < torch.where(small, .6, far), uniform(n, high, 1.6), uniform(n, low, high))
     aspect = torch.exp(uniform(n, -.15, .15))
     theta = torch.zeros(n, 2, 3)
     theta[:, 0, 0], theta[:, 1, 1] = scale * aspect, scale / aspect

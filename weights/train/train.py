@@ -31,8 +31,9 @@ from workers import Workers
 CONFIG = dict(embed_dim=128, quick_gelu=False,
               vision_cfg=dict(image_size=96, layers=[1, 2, 3, 1], width=32, patch_size=None),
               text_cfg=dict(context_length=32, width=128, heads=2, layers=3))
-# (until this part of the budget, side, (smallest, largest) crop side): small and quick first, the true side last
-STAGES = [(.55, 64, (.65, 1.)), (1., 96, (.6, 1.05))]
+# (until this part of the budget, side, (smallest and largest side of the crop, share of photos zoomed out)): small and quick first, the true
+# side last
+STAGES = [(.55, 64, (.65, 1., 0.)), (1., 96, (.6, 1.05, .3))]
 
 
 def arguments():
