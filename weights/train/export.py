@@ -1,18 +1,22 @@
 """Exports trained weights as a model folder in OpenCLIP form.
 
-usage: export.py RUN MODEL [--cache CACHE] [--dtype f16|f32]
+usage: export.py RUN MODEL [--cache CACHE] [--pictures FOLDER] [--dtype f16|f32]
 
 RUN is train.py's OUT. Writes to MODEL: model.safetensors (`visual.*` and text names of the original CLIP), open_clip_config.json,
 preprocessor_config.json, merges.txt, vocab.json, tokenizer.json, concepts.json; with --cache also expected.safetensors and
-expected-ids.json: a few inputs and this model's outputs in f32, before normalisation.
+expected-ids.json: a few inputs and this model's outputs in f32, before normalisation; with --pictures also expected.json: the
+embeddings of FOLDER's pictures and of a few texts, of length 1, by which a quantized form of the model can be checked.
 """
 import argparse
 import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
+from torch.nn import functional as F
 
 import photos
 from augment import DEVIATION, MEAN, normalised
@@ -41,10 +45,27 @@ def expected(folder, cache, count=4):
     (folder / "expected-ids.json").write_text(json.dumps(dict(input_ids=ids, texts=TEXTS)))
 
 
+def expected_of_pictures(folder, pictures):
+    model, captions = load_model(folder)
+
+    def rounded(embedding):
+        return [round(x, 4) for x in F.normalize(embedding[0], dim=-1).tolist()]
+
+    def image(path):
+        pixels = np.asarray(photos.square(Image.open(path).convert("RGB"), model.image_size))
+        return rounded(model.encode_image(normalised(torch.from_numpy(pixels.copy())[None])))
+
+    with torch.no_grad():
+        images = {p.name: image(p) for p in sorted(pictures.glob("*.jpg"))}
+        texts = {t: rounded(model.encode_text(torch.tensor([captions.encode(t)]))) for t in TEXTS}
+    (folder / "expected.json").write_text(json.dumps(dict(images=images, texts=texts)))
+
+
 def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument("run", type=Path), args.add_argument("model", type=Path)
     args.add_argument("--cache", type=Path)
+    args.add_argument("--pictures", type=Path)
     args.add_argument("--dtype", choices=("f16", "f32"), default="f16")
     args = args.parse_args()
     args.model.mkdir(parents=True, exist_ok=True)
@@ -58,6 +79,8 @@ def main():
     (args.model / "preprocessor_config.json").write_text(json.dumps(preprocessor(side), indent=1))
     if args.cache:
         expected(args.model, args.cache)
+    if args.pictures:
+        expected_of_pictures(args.model, args.pictures)
     print(f"{sum(v.numel() for v in state.values()):,} numbers to {args.model}")
 
 
