@@ -9,20 +9,17 @@ static size_t round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * u
 
 void clip_activations_layout(clip_activations *a, const clip_kernels *kernels, clip_arena *arena, size_t rows, size_t width,
                              clip_precision precision) {
-    if (precision == CLIP_Q4 && width % CLIP_Q4_GROUP) precision = CLIP_Q8;
     *a = (clip_activations){.width = width, .precision = precision};
     if (precision == CLIP_F32) {
         a->own = clip_arena_take(arena, rows * width, sizeof(float));
         return;
     }
-    clip_activation_form form = precision == CLIP_Q8 ? kernels->q8_form : kernels->q4_form;
-    size_t bytes = form == CLIP_ACTIVATION_I16 ? 2 : 1;
+    size_t bytes = kernels->q8_form == CLIP_ACTIVATION_I16 ? 2 : 1;
     a->stride = round_up(width, 16) * bytes;
     a->q = clip_arena_take(arena, rows, a->stride);
     a->scale = clip_arena_take(arena, rows, sizeof(float));
     a->offset = clip_arena_take(arena, rows, sizeof(float));
     a->scratch = clip_arena_take(arena, rows * width, sizeof(float));
-    if (precision == CLIP_Q4 && bytes == 1) a->group_sum = clip_arena_take(arena, rows * (width / CLIP_Q4_GROUP), sizeof(int32_t));
 }
 
 /* y = (x - mean) / sqrt(variance + epsilon) gain + bias; two passes over the row, as exact as the reference's. */
@@ -101,46 +98,28 @@ static void store_row(clip_activation_form form, const float *x, size_t width, f
     store16(form, tail, o, s, to + i * bytes);
 }
 
-/* Range of q. In 16 bits: the most that cannot overflow 32 with int8 weights, or with a group of int4 ones. */
-static void range_of(clip_activation_form form, const clip_activations *a, float *from, float *to) {
-    float most = 32767;
+/* Range of q. In 16 bits: the most that cannot overflow 32 with int8 weights. */
+static void range_of(clip_activation_form form, size_t width, float *from, float *to) {
+    float most = fminf(32767, floorf(16777215.0f / (float)width));
     switch (form) {
     case CLIP_ACTIVATION_U8: *from = 0, *to = 255; break;
     case CLIP_ACTIVATION_U7: *from = 0, *to = 127; break;
-    case CLIP_ACTIVATION_S8: *from = a->precision == CLIP_Q8 ? -128 : -127, *to = 127; break;
-    case CLIP_ACTIVATION_I16:
-        if (a->precision == CLIP_Q8) most = fminf(32767, floorf(16777215.0f / (float)a->width));
-        *from = -most, *to = most;
-        break;
+    case CLIP_ACTIVATION_S8: *from = -128, *to = 127; break;
+    case CLIP_ACTIVATION_I16: *from = -most, *to = most; break;
     }
 }
 
-/* x = q scale + offset, the row's extent being the range of q. q4 has no offset: its extent is the same to both sides. Rows that are
- * constant, or not finite, have a scale of 0, and the offset says it all. */
+/* x = q scale + offset, the row's extent being the range of q. Rows that are constant, or not finite, have a scale of 0, and the offset
+ * says it all. */
 static void quantize_row(clip_activations *a, const clip_kernels *kernels, size_t row, const float *x) {
-    clip_activation_form form = a->precision == CLIP_Q8 ? kernels->q8_form : kernels->q4_form;
     float least, largest, from = 0, to = 1;
-    unsigned char *q = a->q + row * a->stride;
     extent(x, a->width, &least, &largest);
-    range_of(form, a, &from, &to);
-    if (a->precision == CLIP_Q4) {
-        largest = fmaxf(-least, largest);
-        least = -largest;
-    }
+    range_of(kernels->q8_form, a->width, &from, &to);
     float scale = (largest - least) / (to - from), inverse = isnormal(scale) && isfinite(1 / scale) ? 1 / scale : 0;
     if (inverse == 0) scale = 0;
     a->scale[row] = scale;
-    a->offset[row] = a->precision == CLIP_Q4 ? 0 : least - from * scale;
-    store_row(form, x, a->width, a->offset[row], inverse, q);
-    if (!a->group_sum) return;
-    size_t groups = a->width / CLIP_Q4_GROUP;
-    for (size_t g = 0; g < groups; g++, q += CLIP_Q4_GROUP) {
-        v128_t pairs = wasm_i16x8_add(wasm_i16x8_extadd_pairwise_i8x16(wasm_v128_load(q)),
-                                      wasm_i16x8_extadd_pairwise_i8x16(wasm_v128_load(q + 16)));
-        v128_t fours = wasm_i32x4_extadd_pairwise_i16x8(pairs);
-        fours = wasm_i32x4_add(fours, wasm_i32x4_shuffle(fours, fours, 2, 3, 0, 1));
-        a->group_sum[row * groups + g] = -8 * (wasm_i32x4_extract_lane(fours, 0) + wasm_i32x4_extract_lane(fours, 1));
-    }
+    a->offset[row] = least - from * scale;
+    store_row(kernels->q8_form, x, a->width, a->offset[row], inverse, a->q + row * a->stride);
 }
 
 /* ---- over all rows, on the pool ---- */

@@ -84,7 +84,7 @@ static int wanted(const clip_converter *converter, const clip_tensor *tensor, pl
     switch (p->precision) {
     case CLIP_F32: p->bytes = elements * 4, p->scale_bytes = 0; break;
     case CLIP_Q8: p->bytes = elements, p->scale_bytes = p->rows * 4; break;
-    case CLIP_Q4: p->bytes = elements / 2, p->scale_bytes = elements / CLIP_Q4_GROUP * 2; break;
+    case CLIP_Q4: p->bytes = elements / CLIP_Q4_BLOCK * CLIP_Q4_BYTES, p->scale_bytes = p->rows * 4; break;
     }
     return 1;
 }
@@ -132,12 +132,10 @@ static clip_status append_tensor(buffer *b, const clip_tensor *tensor, const pla
         shape[0] = p->rows;
         shape[1] = p->columns;
     }
-    if (p->precision == CLIP_Q4) shape[1] /= 2;
+    if (p->precision == CLIP_Q4) shape[1] = shape[1] / CLIP_Q4_BLOCK * CLIP_Q4_BYTES;
     clip_status status = append_entry(b, tensor->name, "", DTYPES[p->precision], shape, tensor->dimensions, offset, p->bytes);
     if (status != CLIP_OK || p->precision == CLIP_F32) return status;
-    uint64_t scale_shape[2] = {p->rows, p->columns / CLIP_Q4_GROUP};
-    int q4 = p->precision == CLIP_Q4;
-    return append_entry(b, tensor->name, ".scale", q4 ? "F16" : "F32", scale_shape, q4 ? 2 : 1, offset, p->scale_bytes);
+    return append_entry(b, tensor->name, ".scale", "F32", &p->rows, 1, offset, p->scale_bytes);
 }
 
 /* Writes the output's header. */
@@ -152,7 +150,6 @@ static clip_status begin(void *context, const clip_safetensors *file) {
         status = append_tensor(&header, &file->tensors[i], &p, &offset);
         if (p.columns > columns) columns = p.columns;
         if (p.rows > rows && p.precision != CLIP_F32) rows = p.rows;
-        if (p.precision == CLIP_Q4 && p.scale_bytes / 2 > rows) rows = p.scale_bytes / 2;
     }
     if (status == CLIP_OK && converter->merges.length) {
         uint64_t length = converter->merges.length;
@@ -178,26 +175,14 @@ static clip_status begin(void *context, const clip_safetensors *file) {
 static clip_status put_row(clip_converter *converter, const plan *p, size_t r, const float *row) {
     size_t columns = (size_t)p->columns;
     if (p->precision == CLIP_F32) return append(&converter->output, row, columns * sizeof *row);
-    size_t bytes = p->precision == CLIP_Q4 ? columns / 2 : columns;
+    size_t bytes = p->precision == CLIP_Q4 ? columns / CLIP_Q4_BLOCK * CLIP_Q4_BYTES : columns;
     clip_status status = reserve(&converter->output, bytes);
     if (status != CLIP_OK) return status;
     uint8_t *to = converter->output.bytes + converter->output.length;
     converter->output.length += bytes;
-    if (p->precision == CLIP_Q4) clip_quantize_q4(row, columns, to, converter->scales + r * (columns / CLIP_Q4_GROUP));
+    if (p->precision == CLIP_Q4) clip_quantize_q4(row, columns, to, converter->scales + r);
     else clip_quantize_q8(row, columns, (int8_t *)to, converter->scales + r);
     return CLIP_OK;
-}
-
-/* The scales of a tensor whose rows have all been put. */
-static clip_status put_scales(clip_converter *converter, const plan *p) {
-    if (p->precision != CLIP_Q4) return append(&converter->output, converter->scales, (size_t)p->scale_bytes);
-    size_t count = (size_t)p->scale_bytes / 2;
-    clip_status status = CLIP_OK;
-    for (size_t i = 0; i < count && status == CLIP_OK; i++) {
-        uint16_t half = clip_half_from_float(converter->scales[i]);
-        status = append(&converter->output, &half, sizeof half);
-    }
-    return status;
 }
 
 static clip_status rows(void *context, const clip_tensor *tensor, uint64_t first, uint64_t count, const uint8_t *data) {
@@ -222,7 +207,7 @@ static clip_status rows(void *context, const clip_tensor *tensor, uint64_t first
     if (status != CLIP_OK) return status;
     if (strcmp(p.name.name, "logit_scale") == 0) converter->logit_scale = expf(converter->row[0]);
     if (first < p.rows) return CLIP_OK;
-    status = put_scales(converter, &p);
+    status = append(&converter->output, converter->scales, (size_t)p.scale_bytes);
     if (--converter->left == 0 && status == CLIP_OK)
         status = append(&converter->output, converter->merges.bytes, converter->merges.length);
     return status;

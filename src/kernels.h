@@ -23,12 +23,10 @@ typedef struct {
     const unsigned char *a; /* activations */
     size_t a_stride;        /* bytes */
     const float *a_scale, *a_offset;
-    const int32_t *group_sum; /* q4: of the first row; group_stride from row to row */
-    size_t group_stride;
     size_t depth; /* padded */
     const unsigned char *panel;
     const float *scale, *sum;
-    const clip_excess *excess; /* q8, CLIP_ACTIVATION_U7: see linear.h */
+    const clip_excess *excess; /* CLIP_ACTIVATION_U7: see linear.h */
     size_t excesses;
     int heavy;
 } clip_tile;
@@ -47,9 +45,9 @@ typedef enum {
 struct clip_kernels {
     const char *name;
     clip_f32_kernel f32;
-    clip_quantized_kernel q8, q4;
-    clip_activation_form q8_form, q4_form; /* q4: S8 or I16 */
-    size_t q8_unit;                        /* inputs of one output that lie together in a panel: 4 or 2 */
+    clip_quantized_kernel q8;
+    clip_activation_form q8_form;
+    size_t q8_unit; /* inputs of one output that lie together in a panel: 4 or 2 */
 };
 
 #define CLIP_Q8_DEPTH 8 /* what q8 depths are padded to a multiple of */

@@ -3,7 +3,7 @@
  * i32x4.relaxed_dot_i8x16_i7x16_add takes signed bytes times bytes 0..127; what it makes of 128..255 is the engine's choice:
  * x86 with VNNI takes them as unsigned (vpdpbusd), ARM as signed (sdot), x86 without VNNI saturates sums of pairs (pmaddubsw).
  * The first two are exact for 8-bit activations kept in the form that they want, so a probe asks which it is; for the third there is
- * kernels_relaxed_pairs.c. int4 weights are the 0..15 operand, which is exact everywhere.
+ * kernels_relaxed_pairs.c.
  *
  * Tiles of 6 rows by 8 outputs: 12 accumulators, 2 registers of weights and 1 of activations, which is all that engines use of x86's;
  * each step's 12 products take two ports for 6 cycles, in which its 8 loads are done besides, and the 4 or 5 cycles that a product takes
@@ -68,45 +68,6 @@ static void q8(const clip_tile *t, size_t rows, float *c) {
     clip_finish_q8(t, rows, sums, c);
 }
 
-/* Panel as in kernels_simd.c. Activations are the signed operand; -8 times a group's sum of them starts each group. A tile of 4 rows:
- * 8 accumulators of the group, while the 8 of the row may be spilled, being touched once a group. */
-INLINE void q4_tile(const clip_tile *t, size_t rows, size_t first, float *c) {
-    v128_t total[4][2];
-    const unsigned char *a = t->a + first * t->a_stride, *w = t->panel;
-    const int32_t *less = t->group_sum + first * t->group_stride;
-    const v128_t low = wasm_i8x16_splat(15);
-    for (size_t r = 0; r < rows; r++) total[r][0] = total[r][1] = wasm_f32x4_splat(0);
-    for (size_t g = 0; g < t->depth / CLIP_Q4_GROUP; g++, a += CLIP_Q4_GROUP) {
-        v128_t sum[4][2], scale0 = wasm_v128_load(t->scale + g * CLIP_PANEL),
-                          scale1 = wasm_v128_load(t->scale + g * CLIP_PANEL + 4);
-        for (size_t r = 0; r < rows; r++) sum[r][0] = sum[r][1] = wasm_v128_load32_splat(less + r * t->group_stride + g);
-        CLIP_NO_UNROLL
-        for (size_t k = 0; k < CLIP_Q4_GROUP; k += 4, w += 16) {
-            v128_t packed = wasm_v128_load(w), w0 = wasm_v128_and(packed, low), w1 = wasm_v128_and(wasm_u16x8_shr(packed, 4), low);
-            for (size_t r = 0; r < rows; r++) {
-                v128_t x = wasm_v128_load32_splat(a + r * t->a_stride + k);
-                sum[r][0] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x, w0, sum[r][0]);
-                sum[r][1] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x, w1, sum[r][1]);
-            }
-        }
-        for (size_t r = 0; r < rows; r++) {
-            total[r][0] = wasm_f32x4_relaxed_madd(wasm_f32x4_convert_i32x4(sum[r][0]), scale0, total[r][0]);
-            total[r][1] = wasm_f32x4_relaxed_madd(wasm_f32x4_convert_i32x4(sum[r][1]), scale1, total[r][1]);
-        }
-    }
-    for (size_t r = 0; r < rows; r++) {
-        v128_t s = wasm_v128_load32_splat(t->a_scale + first + r);
-        wasm_v128_store(c + (first + r) * CLIP_PANEL, wasm_f32x4_mul(total[r][0], s));
-        wasm_v128_store(c + (first + r) * CLIP_PANEL + 4, wasm_f32x4_mul(total[r][1], s));
-    }
-}
-
-static void q4(const clip_tile *t, size_t rows, float *c) {
-#define Q4_TILE(n, first) q4_tile(t, n, first, c)
-    CLIP_TILES(4, CLIP_CASES_4, rows, Q4_TILE)
-#undef Q4_TILE
-}
-
 /* What the dot makes of a byte of 255: 4 x 127 x 255 if unsigned, 4 x 127 x -1 if signed, less if pairs saturate. `hidden` keeps the
  * compiler from working it out itself. */
 static int32_t dot_of_255(void) {
@@ -124,8 +85,6 @@ void clip_kernels_relaxed(clip_kernels *kernels) {
     }
     kernels->name = dot > 0 ? "relaxed-unsigned-dot" : "relaxed-signed-dot";
     kernels->q8_form = dot > 0 ? CLIP_ACTIVATION_U8 : CLIP_ACTIVATION_S8;
-    kernels->q4_form = CLIP_ACTIVATION_S8;
     kernels->q8_unit = 4;
     kernels->q8 = q8;
-    kernels->q4 = q4;
 }

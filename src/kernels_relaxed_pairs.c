@@ -1,15 +1,14 @@
-/* kernels_relaxed_pairs.c - int8 and int4 products where the relaxed dot of bytes is made of pmaddubsw: x86 without AVX-VNNI.
+/* kernels_relaxed_pairs.c - int8 products where the relaxed dot of bytes is made of pmaddubsw: x86 without AVX-VNNI.
  *
  * There i32x4.relaxed_dot_i8x16_i7x16_add is five instructions, one of which makes a constant anew. Its first half alone,
  * i16x8.relaxed_dot_i8x16_i7x16, is pmaddubsw and nothing else: u8 x s8 products, sums of two in 16 bits. Adding several of those
  * before pmaddwd by ones widens them to 32 bits saves most of the rest. GMAC/s on a Zen 4 core in Chromium (tests/bench/kernels.mjs): the
  * 32-bit dot 43, widening each 54, each two 63; the plain kernel 43.
  *
- * What fits 16 bits decides how many may be added:
- *   int4: 16 products of a lane of a group (8 steps of 2) are at most 16 x 15 x 128 = 30720: a whole group.
- *   int8: activations are 7 bits, 0..127, and two products fit always (2 x 127 x 128 = 32512). Four do if the four weights' positive
- *         part and their negative part are at most 258 each (258 x 127 = 32766), which nearly all are. linear.c takes what is too much
- *         off the others and lists it (clip_excess); a panel with too many such weights is `heavy` and widens each pair.
+ * What fits 16 bits decides how many may be added. Activations are 7 bits, 0..127, and two products fit always (2 x 127 x 128 = 32512).
+ * Four do if the four weights' positive part and their negative part are at most 258 each (258 x 127 = 32766), which nearly all are.
+ * linear_pack.c takes what is too much off the others and lists it (clip_excess); a panel with too many such weights is `heavy` and
+ * widens each pair.
  */
 #include "kernels_tile.h"
 
@@ -59,52 +58,9 @@ static void q8(const clip_tile *t, size_t rows, float *c) {
     clip_finish_q8(t, rows, sums, c);
 }
 
-/* Panel as in kernels_simd.c; activations are the signed operand, and -8 times a group's sum of them goes with each group. */
-INLINE void q4_tile(const clip_tile *t, size_t rows, size_t first, float *c) {
-    v128_t total[4][2];
-    const unsigned char *a = t->a + first * t->a_stride, *w = t->panel;
-    const int32_t *less = t->group_sum + first * t->group_stride;
-    const v128_t low = wasm_i8x16_splat(15);
-    for (size_t r = 0; r < rows; r++) total[r][0] = total[r][1] = wasm_f32x4_splat(0);
-    for (size_t g = 0; g < t->depth / CLIP_Q4_GROUP; g++, a += CLIP_Q4_GROUP) {
-        v128_t sum[4][2], scale0 = wasm_v128_load(t->scale + g * CLIP_PANEL),
-                          scale1 = wasm_v128_load(t->scale + g * CLIP_PANEL + 4);
-        for (size_t r = 0; r < rows; r++) sum[r][0] = sum[r][1] = wasm_i16x8_splat(0);
-        CLIP_NO_UNROLL
-        for (size_t k = 0; k < CLIP_Q4_GROUP; k += 4, w += 16) {
-            v128_t packed = wasm_v128_load(w), w0 = wasm_v128_and(packed, low), w1 = wasm_v128_and(wasm_u16x8_shr(packed, 4), low);
-            for (size_t r = 0; r < rows; r++) {
-                v128_t x = wasm_v128_load32_splat(a + r * t->a_stride + k);
-                sum[r][0] = wasm_i16x8_add(sum[r][0], wasm_i16x8_relaxed_dot_i8x16_i7x16(x, w0));
-                sum[r][1] = wasm_i16x8_add(sum[r][1], wasm_i16x8_relaxed_dot_i8x16_i7x16(x, w1));
-            }
-        }
-        for (size_t r = 0; r < rows; r++) {
-            v128_t start = wasm_v128_load32_splat(less + r * t->group_stride + g);
-            v128_t sum0 = wasm_i32x4_add(start, wasm_i32x4_extadd_pairwise_i16x8(sum[r][0]));
-            v128_t sum1 = wasm_i32x4_add(start, wasm_i32x4_extadd_pairwise_i16x8(sum[r][1]));
-            total[r][0] = wasm_f32x4_relaxed_madd(wasm_f32x4_convert_i32x4(sum0), scale0, total[r][0]);
-            total[r][1] = wasm_f32x4_relaxed_madd(wasm_f32x4_convert_i32x4(sum1), scale1, total[r][1]);
-        }
-    }
-    for (size_t r = 0; r < rows; r++) {
-        v128_t s = wasm_v128_load32_splat(t->a_scale + first + r);
-        wasm_v128_store(c + (first + r) * CLIP_PANEL, wasm_f32x4_mul(total[r][0], s));
-        wasm_v128_store(c + (first + r) * CLIP_PANEL + 4, wasm_f32x4_mul(total[r][1], s));
-    }
-}
-
-static void q4(const clip_tile *t, size_t rows, float *c) {
-#define Q4_TILE(n, first) q4_tile(t, n, first, c)
-    CLIP_TILES(4, CLIP_CASES_4, rows, Q4_TILE)
-#undef Q4_TILE
-}
-
 void clip_kernels_relaxed_pairs(clip_kernels *kernels) {
     kernels->name = "relaxed-pairs";
     kernels->q8_form = CLIP_ACTIVATION_U7;
-    kernels->q4_form = CLIP_ACTIVATION_S8;
     kernels->q8_unit = 4;
     kernels->q8 = q8;
-    kernels->q4 = q4;
 }

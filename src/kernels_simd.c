@@ -53,8 +53,7 @@ INLINE void dot_pairs(size_t rows, const unsigned char *a, size_t a_stride, cons
     }
 }
 
-#define CHUNK \
-    1024 /* inputs of a panel that are widened at a time: 16 KiB, half of a first-level cache. A multiple of CLIP_Q4_GROUP. */
+#define CHUNK 1024 /* inputs of a panel that are widened at a time: 16 KiB, half of a first-level cache */
 
 INLINE void q8_tile(size_t rows, const unsigned char *a, size_t a_stride, const unsigned char *w, size_t depth, int32_t *sums) {
     v128_t sum[4][2];
@@ -85,72 +84,6 @@ static void q8(const clip_tile *t, size_t rows, float *c) {
     clip_finish_q8(t, rows, sums, c);
 }
 
-/* Adds up groups: an integer sum for each, scaled, in c. */
-INLINE void q4_tile(size_t rows, const unsigned char *a, size_t a_stride, const unsigned char *w, size_t groups, const float *scale,
-                    float *c) {
-    v128_t total[4][2];
-    for (size_t r = 0; r < rows; r++) {
-        total[r][0] = wasm_v128_load(c + r * CLIP_PANEL);
-        total[r][1] = wasm_v128_load(c + r * CLIP_PANEL + 4);
-    }
-    for (size_t g = 0; g < groups; g++, a += CLIP_Q4_GROUP * 2, w += CLIP_Q4_GROUP * CLIP_PANEL * 2, scale += CLIP_PANEL) {
-        v128_t sum[4][2];
-        for (size_t r = 0; r < rows; r++) sum[r][0] = sum[r][1] = wasm_i32x4_splat(0);
-        dot_pairs(rows, a, a_stride, w, CLIP_Q4_GROUP, sum);
-        v128_t scale0 = wasm_v128_load(scale), scale1 = wasm_v128_load(scale + 4);
-        for (size_t r = 0; r < rows; r++) {
-            total[r][0] = wasm_f32x4_add(total[r][0], wasm_f32x4_mul(wasm_f32x4_convert_i32x4(sum[r][0]), scale0));
-            total[r][1] = wasm_f32x4_add(total[r][1], wasm_f32x4_mul(wasm_f32x4_convert_i32x4(sum[r][1]), scale1));
-        }
-    }
-    for (size_t r = 0; r < rows; r++) {
-        wasm_v128_store(c + r * CLIP_PANEL, total[r][0]);
-        wasm_v128_store(c + r * CLIP_PANEL + 4, total[r][1]);
-    }
-}
-
-/* Four outputs' four inputs each, as bytes 0..15, to pairs of int16 -8..7: inputs 0 and 1 of each output, then inputs 2 and 3. */
-INLINE void widen_nibbles(v128_t nibbles, unsigned char *first_pairs, unsigned char *second_pairs) {
-    v128_t signed_nibbles = wasm_i8x16_sub(nibbles, wasm_i8x16_splat(8));
-    v128_t low = wasm_i16x8_extend_low_i8x16(signed_nibbles), high = wasm_i16x8_extend_high_i8x16(signed_nibbles);
-    wasm_v128_store(first_pairs, wasm_i32x4_shuffle(low, high, 0, 2, 4, 6));
-    wasm_v128_store(second_pairs, wasm_i32x4_shuffle(low, high, 1, 3, 5, 7));
-}
-
-/* Panel: for each four inputs, 16 bytes; byte 4 o + i has input i of output o in its low nibble, of output o + 4 in its high one. */
-static void q4(const clip_tile *t, size_t rows, float *c) {
-    unsigned char wide[CHUNK * CLIP_PANEL * 2];
-    const v128_t low = wasm_i8x16_splat(15);
-    memset(c, 0, rows * CLIP_PANEL * sizeof *c);
-    for (size_t k = 0; k < t->depth; k += CHUNK) {
-        size_t depth = t->depth - k < CHUNK ? t->depth - k : CHUNK;
-        const unsigned char *panel = t->panel + k * CLIP_PANEL / 2, *a = t->a + 2 * k;
-        for (size_t i = 0; i < depth / 4; i++) {
-            v128_t packed = wasm_v128_load(panel + 16 * i);
-            widen_nibbles(wasm_v128_and(packed, low), wide + 64 * i, wide + 64 * i + 32);
-            widen_nibbles(wasm_v128_and(wasm_u16x8_shr(packed, 4), low), wide + 64 * i + 16, wide + 64 * i + 48);
-        }
-#define Q4_TILE(n, first)                                                                                                    \
-    q4_tile(n, a + first * t->a_stride, t->a_stride, wide, depth / CLIP_Q4_GROUP, t->scale + k / CLIP_Q4_GROUP * CLIP_PANEL, \
-            c + first * CLIP_PANEL)
-        CLIP_TILES(4, CLIP_CASES_4, rows, Q4_TILE)
-#undef Q4_TILE
-    }
-    for (size_t r = 0; r < rows; r++) {
-        v128_t s = wasm_v128_load32_splat(t->a_scale + r);
-        for (size_t i = 0; i < CLIP_PANEL; i += 4) {
-            float *at = c + r * CLIP_PANEL + i;
-            wasm_v128_store(at, wasm_f32x4_mul(wasm_v128_load(at), s));
-        }
-    }
-}
-
 void clip_kernels_simd(clip_kernels *kernels) {
-    *kernels = (clip_kernels){.name = "simd",
-                              .f32 = f32,
-                              .q8 = q8,
-                              .q4 = q4,
-                              .q8_form = CLIP_ACTIVATION_I16,
-                              .q4_form = CLIP_ACTIVATION_I16,
-                              .q8_unit = 2};
+    *kernels = (clip_kernels){.name = "simd", .f32 = f32, .q8 = q8, .q8_form = CLIP_ACTIVATION_I16, .q8_unit = 2};
 }

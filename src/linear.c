@@ -63,28 +63,20 @@ static void multiply_block(const product *p, size_t panel, size_t row, size_t ro
         p->kernels->f32(x->f32 + row * l->in, l->in, rows, l->in, (const float *)packed, CLIP_PANEL, sums, CLIP_PANEL, 0);
         return;
     }
-    size_t groups = clip_groups(l);
     clip_tile t = {.a = x->q + row * x->stride,
                    .a_stride = x->stride,
                    .a_scale = x->scale + row,
                    .a_offset = x->offset + row,
                    .depth = l->depth,
                    .panel = packed,
-                   .scale = l->scale + panel * CLIP_PANEL};
-    if (l->precision == CLIP_Q8) {
-        t.sum = l->sum + panel * CLIP_PANEL;
-        if (l->excess) {
-            t.excess = l->excess + panel * l->excess_room;
-            t.excesses = l->excesses[panel];
-            t.heavy = l->heavy[panel];
-        }
-        p->kernels->q8(&t, rows, sums);
-    } else {
-        t.scale = l->scale + panel * CLIP_PANEL * groups;
-        if (x->group_sum) t.group_sum = x->group_sum + row * groups;
-        t.group_stride = groups;
-        p->kernels->q4(&t, rows, sums);
+                   .scale = l->scale + panel * CLIP_PANEL,
+                   .sum = l->sum + panel * CLIP_PANEL};
+    if (l->excess) {
+        t.excess = l->excess + panel * l->excess_room;
+        t.excesses = l->excesses[panel];
+        t.heavy = l->heavy[panel];
     }
+    p->kernels->q8(&t, rows, sums);
 }
 
 /* Some panels times some rows: a panel stays in the first-level cache while the rows pass by it, the rows in the second. */

@@ -2,9 +2,9 @@
  *
  *     rows of f32 --clip_activations_set, _set_layer_norm--> rows as the kernels read them --clip_linear_forward--> rows of f32
  *
- * f32: activations stay as they are. int8, int4: each row (token) of activations is quantized by itself to 8 bits with its own
- * scale, each row of W (output) has its own scale, as in LLM.int8() (Dettmers et al. 2022) without the outlier split. int4 weights
- * have one scale per CLIP_Q4_GROUP inputs.
+ * f32: activations stay as they are. int8: each row (token) of activations is quantized by itself to 8 bits with its own scale, each
+ * row of W (output) has its own scale, as in LLM.int8() (Dettmers et al. 2022) without the outlier split. int4 is a form of int8 that
+ * files have (quantize.h): here both are the same.
  */
 #ifndef CLIP_LINEAR_H
 #define CLIP_LINEAR_H
@@ -15,8 +15,6 @@
 #include "arena.h"
 #include "parallel.h"
 #include "status.h"
-
-#define CLIP_Q4_GROUP 32 /* inputs that share one int4 scale */
 
 typedef enum { CLIP_F32 = 0, CLIP_Q8 = 1, CLIP_Q4 = 2 } clip_precision;
 
@@ -32,14 +30,15 @@ typedef struct {
 
 typedef struct {
     size_t in, out;           /* W is (out, in) */
-    clip_precision precision; /* q4 falls back to q8 where in is not a multiple of CLIP_Q4_GROUP */
+    clip_precision precision; /* q4: int8 that comes as int4; q8 where in is not a multiple of CLIP_Q4_BLOCK */
     size_t depth;             /* in, padded as the kernel wants it */
     unsigned char *packed;    /* panels of CLIP_PANEL outputs, in the kernels' own order */
-    float *scale;             /* q8: (out), q4: (panels, in / CLIP_Q4_GROUP, CLIP_PANEL) */
-    float *sum;               /* q8: (out), sums of W's int8 rows: what an activation's offset is multiplied by */
+    float *scale;             /* q8, q4: (out) */
+    float *sum;               /* q8, q4: (out), sums of W's int8 rows: what an activation's offset is multiplied by */
     float *bias;              /* (out), zeros where the model has none */
-    clip_excess *excess;  /* q8, only for kernels that need it: (panels, excess_room), the first excesses[panel] of each in use */
-    uint16_t *excesses;   /* (panels) */
+    clip_excess
+        *excess;        /* q8, q4, only for kernels that need it: (panels, excess_room), the first excesses[panel] of each in use */
+    uint16_t *excesses; /* (panels) */
     unsigned char *heavy; /* (panels) whether the room of a panel was not enough */
     size_t excess_room;
 } clip_linear;
@@ -50,11 +49,9 @@ void clip_linear_layout(clip_linear *linear, const clip_kernels *kernels, clip_a
 
 /* Rows [first, first + rows) of W from f32 (rows, in), in any order and any split; precision must be CLIP_F32. */
 void clip_linear_set_rows(clip_linear *linear, const clip_kernels *kernels, size_t first, size_t rows, const float *weight);
-/* From int8 (rows, in); precision must be CLIP_Q8. */
+/* From int8 (rows, in); precision must be CLIP_Q8 or CLIP_Q4, where clip_expand_q4 makes them. */
 void clip_linear_set_rows_q8(clip_linear *linear, const clip_kernels *kernels, size_t first, size_t rows, const int8_t *weight);
-/* From int4 (rows, in / 2), low nibble first, value = nibble - 8; precision must be CLIP_Q4. */
-void clip_linear_set_rows_q4(clip_linear *linear, const clip_kernels *kernels, size_t first, size_t rows, const uint8_t *weight);
-/* Scales that go with them: q8 (rows), q4 (rows, in / CLIP_Q4_GROUP). */
+/* The scales that go with them (rows). */
 void clip_linear_set_scales(clip_linear *linear, const clip_kernels *kernels, size_t first, size_t rows, const float *scale);
 
 /* Rows of activations as products of one precision read them. Several linears may read the same rows. */
@@ -64,9 +61,8 @@ typedef struct {
     size_t stride;         /* bytes from row to row of q */
     const float *f32;      /* f32: (rows, width), the caller's buffer or own */
     float *own;            /* f32: (rows, width), what layer normalisation writes */
-    unsigned char *q;      /* q8: x = q scale + offset; q4: x = q scale, signed */
+    unsigned char *q;      /* q8, q4: x = q scale + offset */
     float *scale, *offset; /* (rows) */
-    int32_t *group_sum;    /* q4, if the kernel needs it: (rows, width / CLIP_Q4_GROUP), -8 times sums of q */
     float *scratch;        /* (rows, width), normalised rows before they are quantized */
 } clip_activations;
 

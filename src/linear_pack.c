@@ -2,21 +2,23 @@
 #include <string.h>
 
 #include "linear_panel.h"
+#include "quantize.h"
 #include "simd.h"
 
 static size_t round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
 
 void clip_linear_layout(clip_linear *linear, const clip_kernels *kernels, clip_arena *arena, size_t in, size_t out,
                         clip_precision precision) {
-    if (precision == CLIP_Q4 && in % CLIP_Q4_GROUP) precision = CLIP_Q8;
+    if (precision == CLIP_Q4 && in % CLIP_Q4_BLOCK) precision = CLIP_Q8;
     *linear = (clip_linear){.in = in, .out = out, .precision = precision, .depth = in};
-    if (precision == CLIP_Q8) linear->depth = round_up(in, CLIP_Q8_DEPTH);
+    if (precision != CLIP_F32) linear->depth = round_up(in, CLIP_Q8_DEPTH);
     size_t panels = clip_panels(linear), padded = panels * CLIP_PANEL;
     linear->packed = clip_arena_take(arena, panels, clip_panel_bytes(linear));
-    if (precision != CLIP_F32)
-        linear->scale = clip_arena_take(arena, precision == CLIP_Q4 ? padded * clip_groups(linear) : padded, sizeof(float));
-    if (precision == CLIP_Q8) linear->sum = clip_arena_take(arena, padded, sizeof(float));
-    if (precision == CLIP_Q8 && kernels->q8_form == CLIP_ACTIVATION_U7 && in <= UINT16_MAX + 1) {
+    if (precision != CLIP_F32) {
+        linear->scale = clip_arena_take(arena, padded, sizeof(float));
+        linear->sum = clip_arena_take(arena, padded, sizeof(float));
+    }
+    if (precision != CLIP_F32 && kernels->q8_form == CLIP_ACTIVATION_U7 && in <= UINT16_MAX + 1) {
         linear->excess_room = linear->depth / 64 + 1;
         linear->excess = clip_arena_take(arena, panels * linear->excess_room, sizeof *linear->excess);
         linear->excesses = clip_arena_take(arena, panels, sizeof *linear->excesses);
@@ -27,7 +29,7 @@ void clip_linear_layout(clip_linear *linear, const clip_kernels *kernels, clip_a
     /* Padding must be zero, and so must a bias that never comes; of the weights only the last panel has padding outputs, but any
      * panel may have padding inputs. */
     memset(linear->bias, 0, padded * sizeof(float));
-    if (linear->scale) memset(linear->scale, 0, (precision == CLIP_Q4 ? padded * clip_groups(linear) : padded) * sizeof(float));
+    if (linear->scale) memset(linear->scale, 0, padded * sizeof(float));
     if (linear->sum) memset(linear->sum, 0, padded * sizeof(float));
     if (linear->excesses) memset(linear->excesses, 0, panels * sizeof *linear->excesses);
     if (linear->heavy) memset(linear->heavy, 0, panels);
@@ -116,31 +118,9 @@ void clip_linear_set_rows_q8(clip_linear *linear, const clip_kernels *kernels, s
     }
 }
 
-/* For each four inputs 16 bytes; byte 4 o + i has input i of output o in its low nibble and of output o + 4 in its high one. */
-void clip_linear_set_rows_q4(clip_linear *linear, const clip_kernels *kernels, size_t first, size_t rows, const uint8_t *weight) {
-    (void)kernels;
-    for (size_t r = 0; r < rows; r++, weight += linear->in / 2) {
-        size_t out = first + r, place = out % CLIP_PANEL, shift = place / 4 * 4;
-        unsigned char *to = linear->packed + out / CLIP_PANEL * clip_panel_bytes(linear) + place % 4 * 4,
-                      keep = (unsigned char)(0xf0 >> shift);
-        for (size_t i = 0; i < linear->in; i++) {
-            unsigned char nibble = weight[i / 2] >> (i & 1) * 4 & 15, *at = to + i / 4 * 16 + i % 4;
-            *at = (unsigned char)((*at & keep) | nibble << shift);
-        }
-    }
-}
-
 void clip_linear_set_scales(clip_linear *linear, const clip_kernels *kernels, size_t first, size_t rows, const float *scale) {
     (void)kernels;
-    if (linear->precision == CLIP_Q8) {
-        memcpy(linear->scale + first, scale, rows * sizeof *scale);
-        return;
-    }
-    size_t groups = clip_groups(linear);
-    for (size_t r = 0; r < rows; r++) {
-        float *to = linear->scale + (first + r) / CLIP_PANEL * groups * CLIP_PANEL + (first + r) % CLIP_PANEL;
-        for (size_t g = 0; g < groups; g++) to[g * CLIP_PANEL] = *scale++;
-    }
+    memcpy(linear->scale + first, scale, rows * sizeof *scale);
 }
 
 void clip_linear_set_rows(clip_linear *linear, const clip_kernels *kernels, size_t first, size_t rows, const float *weight) {

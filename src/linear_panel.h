@@ -5,16 +5,10 @@
 #include "kernels.h"
 
 static inline size_t clip_panels(const clip_linear *linear) { return (linear->out + CLIP_PANEL - 1) / CLIP_PANEL; }
-static inline size_t clip_groups(const clip_linear *linear) { return linear->in / CLIP_Q4_GROUP; }
 
 /* Bytes of one panel. */
 static inline size_t clip_panel_bytes(const clip_linear *linear) {
-    switch (linear->precision) {
-    case CLIP_F32: return linear->depth * CLIP_PANEL * sizeof(float);
-    case CLIP_Q8: return linear->depth * CLIP_PANEL;
-    case CLIP_Q4: return linear->depth * CLIP_PANEL / 2;
-    }
-    return 0;
+    return linear->depth * CLIP_PANEL * (linear->precision == CLIP_F32 ? sizeof(float) : 1);
 }
 
 #endif

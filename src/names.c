@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "quantize.h"
+
 /* Hugging Face's name for a part of a model, OpenAI's for the same. Longest match is not needed: no entry begins another's rest. */
 static const char *const PREFIXES[][2] = {
     {"vision_model.encoder.layers.", "visual.transformer.resblocks."},
@@ -83,5 +85,5 @@ clip_precision clip_name_precision(const clip_tensor_name *name, const clip_tens
     int matrix = tensor->dimensions >= 2 && (ends(name->name, ".weight") || ends(name->name, "in_proj_weight") ||
                                              strcmp(name->name, "visual.proj") == 0 || strcmp(name->name, "text_projection") == 0);
     if (!matrix || asked == CLIP_F32) return CLIP_F32;
-    return asked == CLIP_Q4 && strstr(name->name, "resblocks.") && tensor->shape[1] % CLIP_Q4_GROUP == 0 ? CLIP_Q4 : CLIP_Q8;
+    return asked == CLIP_Q4 && strstr(name->name, "resblocks.") && tensor->shape[1] % CLIP_Q4_BLOCK == 0 ? CLIP_Q4 : CLIP_Q8;
 }

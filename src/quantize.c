@@ -3,8 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "linear.h"
-
 /* IEEE 754 binary16 to f32 without branches on the common path (Giesen, "half_to_float_fast5", public domain idea). */
 static float half_to_float(uint16_t half) {
     uint32_t magnitude = (uint32_t)(half & 0x7fff) << 13, bits;
@@ -17,24 +15,6 @@ static float half_to_float(uint16_t half) {
         value *= 0x1p112f;
     }
     return half & 0x8000 ? -value : value;
-}
-
-uint16_t clip_half_from_float(float value) {
-    uint32_t bits, sign;
-    memcpy(&bits, &value, 4);
-    sign = bits >> 16 & 0x8000;
-    bits &= 0x7fffffff;
-    if (bits > 0x7f800000) return (uint16_t)(sign | 0x7e00);  /* NaN */
-    if (bits >= 0x477ff000) return (uint16_t)(sign | 0x7c00); /* rounds to 65536 or more: infinity */
-    if (bits < 0x38800000) {                                  /* subnormal: adding 1/2 leaves the rounded bits at the end */
-        float magnitude;
-        memcpy(&magnitude, &bits, 4);
-        magnitude += 0.5f;
-        memcpy(&bits, &magnitude, 4);
-        return (uint16_t)(sign | (bits - 0x3f000000));
-    }
-    uint32_t odd = bits >> 13 & 1;
-    return (uint16_t)(sign | (bits - 0x38000000 + 0xfff + odd) >> 13);
 }
 
 clip_status clip_decode_floats(float *to, const uint8_t *data, clip_dtype dtype, size_t count) {
@@ -69,20 +49,4 @@ void clip_quantize_q8(const float *x, size_t count, int8_t *q, float *scale) {
         return;
     }
     for (size_t i = 0; i < count; i++) q[i] = (int8_t)lrintf(x[i] / *scale);
-}
-
-void clip_quantize_q4(const float *x, size_t count, uint8_t *q, float *scale) {
-    for (size_t g = 0; g < count / CLIP_Q4_GROUP; g++, x += CLIP_Q4_GROUP, q += CLIP_Q4_GROUP / 2) {
-        float extreme = 0;
-        for (size_t i = 0; i < CLIP_Q4_GROUP; i++)
-            if (fabsf(x[i]) > fabsf(extreme)) extreme = x[i];
-        scale[g] = half_to_float(clip_half_from_float(extreme / -8));
-        if (!isfinite(scale[g])) scale[g] = extreme < 0 ? 65504 : -65504;
-        uint8_t nibbles[CLIP_Q4_GROUP];
-        for (size_t i = 0; i < CLIP_Q4_GROUP; i++) {
-            long value = scale[g] == 0 ? 0 : lrintf(x[i] / scale[g]);
-            nibbles[i] = (uint8_t)((value > 7 ? 7 : value < -8 ? -8 : value) + 8);
-        }
-        for (size_t i = 0; i < CLIP_Q4_GROUP / 2; i++) q[i] = (uint8_t)(nibbles[2 * i] | nibbles[2 * i + 1] << 4);
-    }
 }

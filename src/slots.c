@@ -60,19 +60,17 @@ static clip_precision precision_of(const clip_slot *slot) {
     return slot->kind == CLIP_SLOT_INT8 ? CLIP_Q8 : CLIP_F32;
 }
 
-static size_t scale_columns(clip_precision precision, size_t columns) { return precision == CLIP_Q4 ? columns / CLIP_Q4_GROUP : 1; }
-
 clip_status clip_slot_accepts(const clip_slot *slot, const clip_tensor *tensor, int transposed, int scales) {
     clip_precision precision = precision_of(slot);
     size_t columns = slot->columns, rows = slot->rows;
     if (scales) {
         if (precision == CLIP_F32 || !is_float(tensor->dtype)) return CLIP_ERROR_DTYPE;
-        columns = scale_columns(precision, columns);
+        columns = 1;
     } else if (tensor->dtype == CLIP_DTYPE_I8) {
         if (precision != CLIP_Q8) return CLIP_ERROR_DTYPE;
     } else if (tensor->dtype == CLIP_DTYPE_U8) {
         if (precision != CLIP_Q4) return CLIP_ERROR_DTYPE;
-        columns /= 2;
+        columns = columns / CLIP_Q4_BLOCK * CLIP_Q4_BYTES;
     } else if (!is_float(tensor->dtype)) {
         return CLIP_ERROR_DTYPE;
     } else if (transposed) {
@@ -83,17 +81,17 @@ clip_status clip_slot_accepts(const clip_slot *slot, const clip_tensor *tensor, 
     return first == rows && clip_tensor_elements(tensor, 1) == columns ? CLIP_OK : CLIP_ERROR_SHAPE;
 }
 
-/* One row of f32 into a quantized linear; `q` has room for a row of int8, then one of scales. */
+/* One row of f32 into a quantized linear; `q` has room for two rows of int8. */
 static void quantize_row(clip_linear *linear, const clip_slots *slots, size_t row, const float *values, unsigned char *q) {
-    float *scale = (float *)(q + (linear->in + 3) / 4 * 4);
+    float scale;
     if (linear->precision == CLIP_Q8) {
-        clip_quantize_q8(values, linear->in, (int8_t *)q, scale);
-        clip_linear_set_rows_q8(linear, slots->kernels, row, 1, (const int8_t *)q);
+        clip_quantize_q8(values, linear->in, (int8_t *)q, &scale);
     } else {
-        clip_quantize_q4(values, linear->in, q, scale);
-        clip_linear_set_rows_q4(linear, slots->kernels, row, 1, q);
+        clip_quantize_q4(values, linear->in, q + linear->in, &scale);
+        clip_expand_q4(q + linear->in, linear->in, (int8_t *)q);
     }
-    clip_linear_set_scales(linear, slots->kernels, row, 1, scale);
+    clip_linear_set_rows_q8(linear, slots->kernels, row, 1, (const int8_t *)q);
+    clip_linear_set_scales(linear, slots->kernels, row, 1, &scale);
 }
 
 /* f32 rows into the slot's place, quantized if that is what it holds. */
@@ -107,7 +105,7 @@ static clip_status set_floats(clip_slot *slot, const clip_slots *slots, size_t f
     } else if (slot->linear->precision == CLIP_F32) {
         clip_linear_set_rows(slot->linear, slots->kernels, slot->first_row + first, rows, values);
     } else {
-        unsigned char *q = malloc(columns + 4 + (columns / CLIP_Q4_GROUP + 1) * sizeof(float));
+        unsigned char *q = malloc(2 * columns);
         if (!q) return CLIP_ERROR_MEMORY;
         for (size_t r = 0; r < rows; r++) quantize_row(slot->linear, slots, slot->first_row + first + r, values + r * columns, q);
         free(q);
@@ -149,10 +147,9 @@ static clip_status set_transposed(clip_slot *slot, const clip_slots *slots, cons
 
 static clip_status set_scales(clip_slot *slot, const clip_slots *slots, const clip_tensor *tensor, size_t first, size_t rows,
                               const uint8_t *data) {
-    size_t columns = scale_columns(precision_of(slot), slot->columns);
-    float *values = malloc(rows * columns * sizeof *values);
+    float *values = malloc(rows * sizeof *values);
     if (!values) return CLIP_ERROR_MEMORY;
-    clip_status status = clip_decode_floats(values, data, tensor->dtype, rows * columns);
+    clip_status status = clip_decode_floats(values, data, tensor->dtype, rows);
     if (status == CLIP_OK) {
         if (slot->kind == CLIP_SLOT_INT8) memcpy(slot->scale + first, values, rows * sizeof *values);
         else clip_linear_set_scales(slot->linear, slots->kernels, slot->first_row + first, rows, values);
@@ -162,11 +159,24 @@ static clip_status set_scales(clip_slot *slot, const clip_slots *slots, const cl
     return status;
 }
 
+/* Rows of int4 into a linear, as the int8 that they stand for. */
+static clip_status set_rows_q4(const clip_slot *slot, const clip_slots *slots, size_t first, size_t rows, const uint8_t *data) {
+    int8_t *row = malloc(slot->columns);
+    if (!row) return CLIP_ERROR_MEMORY;
+    for (size_t r = 0; r < rows; r++, data += slot->columns / CLIP_Q4_BLOCK * CLIP_Q4_BYTES) {
+        clip_expand_q4(data, slot->columns, row);
+        clip_linear_set_rows_q8(slot->linear, slots->kernels, slot->first_row + first + r, 1, row);
+    }
+    free(row);
+    return CLIP_OK;
+}
+
 static clip_status set_quantized(clip_slot *slot, const clip_slots *slots, size_t first, size_t rows, const uint8_t *data) {
+    clip_status status = CLIP_OK;
     if (slot->kind == CLIP_SLOT_INT8) memcpy(slot->int8 + first * slot->columns, data, rows * slot->columns);
-    else if (slot->linear->precision == CLIP_Q4)
-        clip_linear_set_rows_q4(slot->linear, slots->kernels, slot->first_row + first, rows, data);
+    else if (slot->linear->precision == CLIP_Q4) status = set_rows_q4(slot, slots, first, rows, data);
     else clip_linear_set_rows_q8(slot->linear, slots->kernels, slot->first_row + first, rows, (const int8_t *)data);
+    if (status != CLIP_OK) return status;
     slot->arrived += rows;
     slot->needs_scales = 1;
     return CLIP_OK;

@@ -1,8 +1,9 @@
 /* slots.h - where each tensor of a model goes: a table that a tower fills with the names it wants and their places.
  *
  * Names are OpenAI's ("visual.transformer.resblocks.0.ln_1.weight"); Hugging Face's are translated on the way in, see
- * names.h. A tensor may be floating point, or quantized: I8 (rows, columns) or U8 (rows, columns / 2) with its scales in
- * "<name>.scale", F32. A slot takes whichever its place can hold, row by row, in any order.
+ * names.h. A tensor may be floating point, or quantized (quantize.h): int8 as I8 (rows, columns), int4 as U8
+ * (rows, columns / CLIP_Q4_BLOCK * CLIP_Q4_BYTES), with its scales (rows) in "<name>.scale". A slot takes whichever its place can hold,
+ * row by row, in any order.
  */
 #ifndef CLIP_SLOTS_H
 #define CLIP_SLOTS_H

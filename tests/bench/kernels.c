@@ -47,25 +47,26 @@ static void layout(clip_arena *arena, clip_precision precision) {
 
 static int set_ours(clip_precision precision) {
     int8_t *q = malloc(b.in);
-    float *scale = malloc(b.in * sizeof(float));
-    if (!q || !scale) return 0;
+    uint8_t *q4 = malloc(b.in);
+    if (!q || !q4) return 0;
     for (size_t o = 0; o < b.out; o++) {
+        float scale;
         const float *w = b.weight + o * b.in;
         if (precision == CLIP_F32) {
             clip_linear_set_rows(&b.linear, &b.kernels, o, 1, w);
             continue;
         }
-        if (precision == CLIP_Q8) {
-            clip_quantize_q8(w, b.in, q, scale);
-            clip_linear_set_rows_q8(&b.linear, &b.kernels, o, 1, q);
+        if (b.linear.precision == CLIP_Q8) {
+            clip_quantize_q8(w, b.in, q, &scale);
         } else {
-            clip_quantize_q4(w, b.in, (uint8_t *)q, scale);
-            clip_linear_set_rows_q4(&b.linear, &b.kernels, o, 1, (uint8_t *)q);
+            clip_quantize_q4(w, b.in, q4, &scale);
+            clip_expand_q4(q4, b.in, q);
         }
-        clip_linear_set_scales(&b.linear, &b.kernels, o, 1, scale);
+        clip_linear_set_rows_q8(&b.linear, &b.kernels, o, 1, q);
+        clip_linear_set_scales(&b.linear, &b.kernels, o, 1, &scale);
     }
     free(q);
-    free(scale);
+    free(q4);
     return 1;
 }
 

@@ -1,17 +1,21 @@
 """Simulates the engine's q8 and q4 in PyTorch: what quantised weights and activations do to a model's answers.
 
 q8: int8 weights, symmetric, one scale an output row; u8 activations, one scale and zero point a token (for convolutions: an image).
-q4: linear and embedding weights in int4, symmetric, one scale a group of 32 inputs whose largest magnitude becomes exactly -8;
-    convolutions stay q8, as in the engine.
+q4: the text blocks' linear layers in int4 (src/quantize.h); all else as in q8, and so are activations.
 BatchNorm is folded into its convolution before rounding. Positional embeddings, norms and biases stay f32.
 """
 import copy
+import re
+from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-GROUP = 32
+# int4's curves, from the engine's own source; then their mirror images.
+SOURCE = (Path(__file__).parents[2] / "src/quantize_q4.c").read_text()
+CURVES = torch.tensor([[int(n) for n in row.split(",")] for row in re.findall(r"^ +\{(-?\d+(?:, -?\d+){15})\},$", SOURCE, re.M)])
+assert CURVES.shape == (16, 16)
 
 
 def weight_q8(w):
@@ -21,13 +25,38 @@ def weight_q8(w):
     return (torch.round(flat / scale.clamp(min=1e-30)).clamp(-127, 127) * scale).view_as(w)
 
 
+def choose_q4(w, scale, step):
+    """(out, in), (out, 1) -> the nearest levels on each group's best curve of every `step`th, in int8 steps."""
+    fine = torch.round((w * (32 / scale)).clamp(-8128, 8128))
+    coarse = torch.floor((fine + 16) / 32).clamp(-127, 127)
+    least = torch.full((len(w), w.shape[1] // 8), torch.inf)
+    best = torch.zeros_like(w)
+    for curve in CURVES[::step].to(w.device):
+        middles = torch.div(curve[:-1] + curve[1:], 2, rounding_mode="floor").float()
+        for sign in (1, -1):
+            level = curve[torch.bucketize(sign * coarse, middles)].float()
+            error = (sign * fine - 32 * level).square().view(len(w), -1, 8).sum(-1)
+            better = error < least
+            least = torch.where(better, error, least)
+            best = torch.where(better.repeat_interleave(8, 1), sign * level, best)
+    return best
+
+
 def weight_q4(w):
-    """(out, in) -> the same, rounded to int4 by groups of 32 inputs."""
-    groups = F.pad(w, (0, -w.shape[1] % GROUP)).view(len(w), -1, GROUP)
-    largest = groups.gather(-1, groups.abs().argmax(-1, keepdim=True))
-    scale = largest / -8
-    q = torch.round(groups / torch.where(scale == 0, 1, scale)).clamp(-8, 7)
-    return (q * scale).view(len(w), -1)[:, :w.shape[1]]
+    """(out, in) -> the same, rounded as clip_quantize_q4 does."""
+    if w.shape[1] % 64:
+        return weight_q8(w)
+    largest = w.abs().amax(1, keepdim=True).clamp(min=1e-30)
+    reach = (4.4 * (w / largest).square().mean(1, keepdim=True).sqrt()).clamp(max=1.35)
+    best, least, growing = reach, torch.full_like(reach, torch.inf), torch.ones_like(reach, dtype=torch.bool)
+    while growing.any():
+        scale = largest / 127 * reach
+        error = (w / scale - choose_q4(w, scale, 3)).square().sum(1, keepdim=True) * reach.square()
+        growing &= error < least
+        best, least = torch.where(growing, reach, best), torch.where(growing, error, least)
+        reach = reach * 1.2
+    scale = largest / 127 * best
+    return choose_q4(w, scale, 1) * scale
 
 
 def activation_u8(x, dims):
@@ -113,14 +142,15 @@ def quantised(model, precision):
     model = copy.deepcopy(model).eval()
     if precision == "f32":
         return model
-    linear = {"q8": weight_q8, "q4": weight_q4}[precision]
+    in_blocks = {"q8": weight_q8, "q4": weight_q4}[precision]
     fold_all(model.visual)
     model.visual.attnpool = PlainAttentionPool(model.visual.attnpool)
     blocks = model.transformer.resblocks
     for i in range(len(blocks)):
         blocks[i] = PlainBlock(blocks[i])
     with torch.no_grad():
-        wrap(model, linear)
-        model.token_embedding.weight.data = linear(model.token_embedding.weight.data)
-        model.text_projection.data = linear(model.text_projection.data.T).T
+        wrap(model.visual, weight_q8)
+        wrap(model.transformer, in_blocks)
+        model.token_embedding.weight.data = weight_q8(model.token_embedding.weight.data)
+        model.text_projection.data = weight_q8(model.text_projection.data.T).T
     return model
