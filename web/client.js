@@ -74,8 +74,10 @@ export class WorkerClient extends Client {
     /** @type {SessionInfo | null} */
     this.info = null;
     this.count = 0;
-    /** @type {((error: ClipError) => void) | null} */
+    /** Ends the call that runs. @type {((error: ClipError) => void) | null} */
     this.fail = null;
+    /** What befell the worker. @type {ClipError | null} */
+    this.failed = null;
   }
 
   /** @override @param {Call | null} call @param {any[]} args @param {CallOptions} options */
@@ -84,6 +86,8 @@ export class WorkerClient extends Client {
       if (!this.worker) {
         this.#launch();
         const open = { ...this.open, wasm: await this.open.wasm };
+        throwIfAborted(options.signal);
+        if (!this.worker) throw this.#ended(); // meanwhile
         this.info = await this.#send('open', open, { ...options, transfer: [] });
       }
       return call ? await this.#send(call, args, options) : this.info;
@@ -100,6 +104,14 @@ export class WorkerClient extends Client {
     } catch (error) {
       throw new ClipError('worker', `The worker cannot be started: ${/** @type {Error} */ (error).message}`, error);
     }
+    this.failed = null;
+    this.worker.onerror = event => {
+      event.preventDefault();
+      const where = event.filename ? ` (${event.filename}:${event.lineno})` : '';
+      const why = event.message || 'its script cannot be loaded';
+      this.failed = new ClipError('worker', `The worker failed: ${why}${where}.`);
+      this.fail?.(this.failed);
+    };
   }
 
   /** @param {Call | 'open'} call @param {any} args @param {CallOptions} options @returns {Promise<any>} */
@@ -114,6 +126,7 @@ export class WorkerClient extends Client {
     };
     return new Promise((resolve, reject) => {
       this.fail = reject;
+      if (this.failed) reject(this.failed); // while the module was still being compiled
       worker.onmessage = ({ data }) => {
         if (data.warning) return this.onWarning(data.warning);
         if (data.id !== id) return;
@@ -122,13 +135,6 @@ export class WorkerClient extends Client {
         else resolve(data.result);
       };
       worker.onmessageerror = () => reject(new ClipError('worker', 'The worker sent what cannot be read.'));
-      worker.onerror = event => {
-        event.preventDefault();
-        const where = event.filename ? ` (${event.filename}:${event.lineno})` : '';
-        reject(
-          new ClipError('worker', `The worker failed: ${event.message || 'its script cannot be loaded'}${where}.`),
-        );
-      };
       signal?.addEventListener('abort', abort, { once: true });
       try {
         worker.postMessage({ id, call, args }, transfer);
@@ -142,16 +148,18 @@ export class WorkerClient extends Client {
     });
   }
 
+  #ended() {
+    return this.disposed
+      ? new ClipError('disposed', 'This model was disposed of.')
+      : new ClipError('aborted', 'The operation was aborted.');
+  }
+
   /** @override */
   end() {
     this.worker?.terminate();
     this.worker = null;
     this.info = null;
-    this.fail?.(
-      this.disposed
-        ? new ClipError('disposed', 'This model was disposed of.')
-        : new ClipError('aborted', 'The operation was aborted.'),
-    );
+    this.fail?.(this.#ended());
   }
 }
 

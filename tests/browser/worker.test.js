@@ -287,3 +287,24 @@ test('dispose rejects what still runs', async () => {
   });
   assert.equal(code, 'disposed');
 });
+
+test('disposing or aborting while the module is still on its way is a typed error', async () => {
+  const home = await site();
+  const page = await browser.page(home);
+  const codes = await page.evaluate(async () => {
+    const never = new Promise(() => {});
+    const codeOf = promise =>
+      promise.then(
+        () => 'loaded',
+        error => error.code,
+      );
+    const control = new AbortController();
+    const loading = codeOf(window.Clip.load('/model/', { wasm: never, threads: 1, signal: control.signal }));
+    setTimeout(() => control.abort(), 50);
+    const client = await window.Clip.connect({}, { threads: 1, wasm: new Promise(done => setTimeout(done, 100)) }, () => {});
+    const opening = codeOf(client.request(null, []));
+    setTimeout(() => client.dispose(), 20);
+    return [await loading, await opening];
+  });
+  assert.deepEqual(codes, ['aborted', 'disposed']);
+});
