@@ -89,7 +89,7 @@ async function node(name, env = {}) {
   mkdirSync(join(ROOT, 'build/out'), { recursive: true });
   const tap = join(ROOT, `build/out/${name}.tap`);
   const reporters = ['--test-reporter=spec', '--test-reporter-destination=stdout', '--test-reporter=tap', `--test-reporter-destination=${tap}`];
-  const status = await run(process.execPath, ['--test', ...reporters, ...tests], { env });
+  const status = await run(process.execPath, ['--test', '--test-timeout=300000', ...reporters, ...tests], { env });
   const summary = readFileSync(tap, 'utf8');
   const number = (key) => Number(summary.match(new RegExp(`^# ${key} (\\d+)$`, 'm'))?.[1] ?? 0);
   const result = { passed: number('pass'), failed: number('fail') + number('cancelled'), skipped: number('skipped') + number('todo') };
