@@ -40,7 +40,7 @@ test('it carries what it needs and nothing else', () => {
     'web/types/index.d.ts',
     'web/wasm/clip-simd.wasm',
     'web/wasm/clip-relaxed-threads.wasm',
-    'weights/clip-nano/clip.json',
+    'weights/clip-mini/clip.json',
     'README.md',
     'LICENSE',
   ])

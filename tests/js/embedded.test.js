@@ -1,0 +1,47 @@
+/** The model that comes with the package against the framework that trained it: weights/train/export.py wrote what it answered. */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { after, before, describe, test } from 'node:test';
+import { EMBEDDED } from '../../web/embedded.js';
+import { Clip } from '../../web/node.js';
+
+const at = (/** @type {string} */ path) => fileURLToPath(new URL(`../../weights/${path}`, import.meta.url));
+const expected = JSON.parse(await readFile(at(`${EMBEDDED}/expected.json`), 'utf8'));
+
+describe('the embedded model in int8', () => {
+  /** @type {Clip} */
+  let clip;
+  before(async () => {
+    clip = await Clip.load();
+  });
+  after(() => clip.dispose());
+
+  test('pictures: cosine to f32 in PyTorch, from files decoded by Pillow, at least 0.995', async () => {
+    const names = Object.keys(expected.images);
+    assert.ok(names.length >= 8);
+    const embeddings = await clip.encode(names.map(name => new URL(`../../weights/samples/${name}`, import.meta.url)));
+    names.forEach((name, i) => {
+      const [[cosine]] = Clip.similarity([embeddings[i]], [Float32Array.from(expected.images[name])]);
+      assert.ok(cosine >= 0.995, `${name}: ${cosine}`);
+    });
+  });
+
+  test('texts: cosine to f32 in PyTorch at least 0.995', async () => {
+    const texts = Object.keys(expected.texts);
+    assert.ok(texts.length >= 6);
+    const embeddings = await clip.encode(texts);
+    texts.forEach((text, i) => {
+      const [[cosine]] = Clip.similarity([embeddings[i]], [Float32Array.from(expected.texts[text])]);
+      assert.ok(cosine >= 0.995, `${JSON.stringify(text)}: ${cosine}`);
+    });
+  });
+
+  test('each sample picture gets the first of its labels', async () => {
+    const samples = JSON.parse(await readFile(at('samples/index.json'), 'utf8'));
+    for (const { file, labels } of samples) {
+      const [{ label }] = await clip.classify(new URL(`../../weights/samples/${file}`, import.meta.url), labels);
+      assert.equal(label, labels[0], file);
+    }
+  });
+});
