@@ -19,7 +19,8 @@ export async function bundle(entry) {
     minify: true,
     format: 'esm',
     write: false,
-    external: ['./session.js', './sources/index.js'].filter(() => !entry.endsWith('worker.js')), // pages without a worker import these two
+    // a page imports these two only where it works without a worker
+    external: entry.endsWith('worker.js') ? [] : ['./session.js', './sources/index.js'],
   });
   return outputFiles[0].contents;
 }
