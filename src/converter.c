@@ -175,7 +175,7 @@ static clip_status begin(void *context, const clip_safetensors *file) {
 static clip_status put_row(clip_converter *converter, const plan *p, size_t r, const float *row) {
     size_t columns = (size_t)p->columns;
     if (p->precision == CLIP_F32) return append(&converter->output, row, columns * sizeof *row);
-    size_t bytes = p->precision == CLIP_Q4 ? columns / CLIP_Q4_BLOCK * CLIP_Q4_BYTES : columns;
+    size_t bytes = p->precision == CLIP_Q4 ? clip_q4_bytes(columns) : columns;
     clip_status status = reserve(&converter->output, bytes);
     if (status != CLIP_OK) return status;
     uint8_t *to = converter->output.bytes + converter->output.length;

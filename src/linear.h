@@ -33,13 +33,12 @@ typedef struct {
     clip_precision precision; /* q4: int8 that comes as int4; q8 where in is not a multiple of CLIP_Q4_BLOCK */
     size_t depth;             /* in, padded as the kernel wants it */
     unsigned char *packed;    /* panels of CLIP_PANEL outputs, in the kernels' own order */
-    float *scale;             /* q8, q4: (out) */
-    float *sum;               /* q8, q4: (out), sums of W's int8 rows: what an activation's offset is multiplied by */
+    float *scale;             /* not f32: (out) */
+    float *sum;               /* not f32: (out), sums of W's int8 rows: what an activation's offset is multiplied by */
     float *bias;              /* (out), zeros where the model has none */
-    clip_excess
-        *excess;        /* q8, q4, only for kernels that need it: (panels, excess_room), the first excesses[panel] of each in use */
-    uint16_t *excesses; /* (panels) */
-    unsigned char *heavy; /* (panels) whether the room of a panel was not enough */
+    clip_excess *excess;      /* only for kernels that need it: (panels, excess_room), the first excesses[panel] of each in use */
+    uint16_t *excesses;       /* (panels) */
+    unsigned char *heavy;     /* (panels) whether the room of a panel was not enough */
     size_t excess_room;
 } clip_linear;
 
@@ -61,7 +60,7 @@ typedef struct {
     size_t stride;         /* bytes from row to row of q */
     const float *f32;      /* f32: (rows, width), the caller's buffer or own */
     float *own;            /* f32: (rows, width), what layer normalisation writes */
-    unsigned char *q;      /* q8, q4: x = q scale + offset */
+    unsigned char *q;      /* not f32: x = q scale + offset */
     float *scale, *offset; /* (rows) */
     float *scratch;        /* (rows, width), normalised rows before they are quantized */
 } clip_activations;

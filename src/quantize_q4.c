@@ -167,7 +167,7 @@ static double try_scale(const curve_table *table, size_t step, const float *x, s
         float part[4];
         wasm_v128_store(part, sum);
         total += (double)part[0] + (double)part[1] + (double)part[2] + (double)part[3];
-        if (q) memcpy(q + first / CLIP_Q4_BLOCK * CLIP_Q4_BYTES, block, sizeof block);
+        if (q) memcpy(q + clip_q4_bytes(first), block, sizeof block);
     }
     return total;
 }
@@ -181,7 +181,7 @@ void clip_quantize_q4(const float *x, size_t count, uint8_t *q, float *scale) {
     float largest = 0;
     for (size_t i = 0; i < count; i++) largest = fabsf(x[i]) > largest ? fabsf(x[i]) : largest;
     *scale = largest / 127;
-    memset(q, 0, count / CLIP_Q4_BLOCK * CLIP_Q4_BYTES);
+    memset(q, 0, clip_q4_bytes(count));
     if (!isfinite(4096 * FINE / *scale)) { /* zeros, or so near that the inverse of some scale below may be infinite */
         *scale = 0;
         return;

@@ -70,7 +70,7 @@ clip_status clip_slot_accepts(const clip_slot *slot, const clip_tensor *tensor, 
         if (precision != CLIP_Q8) return CLIP_ERROR_DTYPE;
     } else if (tensor->dtype == CLIP_DTYPE_U8) {
         if (precision != CLIP_Q4) return CLIP_ERROR_DTYPE;
-        columns = columns / CLIP_Q4_BLOCK * CLIP_Q4_BYTES;
+        columns = clip_q4_bytes(columns);
     } else if (!is_float(tensor->dtype)) {
         return CLIP_ERROR_DTYPE;
     } else if (transposed) {
@@ -163,7 +163,7 @@ static clip_status set_scales(clip_slot *slot, const clip_slots *slots, const cl
 static clip_status set_rows_q4(const clip_slot *slot, const clip_slots *slots, size_t first, size_t rows, const uint8_t *data) {
     int8_t *row = malloc(slot->columns);
     if (!row) return CLIP_ERROR_MEMORY;
-    for (size_t r = 0; r < rows; r++, data += slot->columns / CLIP_Q4_BLOCK * CLIP_Q4_BYTES) {
+    for (size_t r = 0; r < rows; r++, data += clip_q4_bytes(slot->columns)) {
         clip_expand_q4(data, slot->columns, row);
         clip_linear_set_rows_q8(slot->linear, slots->kernels, slot->first_row + first + r, 1, row);
     }

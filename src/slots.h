@@ -2,7 +2,7 @@
  *
  * Names are OpenAI's ("visual.transformer.resblocks.0.ln_1.weight"); Hugging Face's are translated on the way in, see
  * names.h. A tensor may be floating point, or quantized (quantize.h): int8 as I8 (rows, columns), int4 as U8
- * (rows, columns / CLIP_Q4_BLOCK * CLIP_Q4_BYTES), with its scales (rows) in "<name>.scale". A slot takes whichever its place can hold,
+ * (rows, clip_q4_bytes(columns)), with its scales (rows) in "<name>.scale". A slot takes whichever its place can hold,
  * row by row, in any order.
  */
 #ifndef CLIP_SLOTS_H

@@ -7,7 +7,8 @@
 import { ClipError, throwIfAborted } from './error.js';
 
 /** @typedef {import('./sources/source.js').SourceFile} SourceFile */
-/** @typedef {import('./store.js').Store} Store */
+/** Where chunks are kept, and the sum that tells whether they are still what they were.
+ * @typedef {{ store: import('./store.js').Store, checksum: (bytes: Uint8Array) => number }} Keeper */
 /** @typedef {{ phase: 'download' | 'load' | 'convert' | 'labels', file: string, loaded: number, total: number }} Progress */
 /** @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void }} Watch */
 
@@ -48,13 +49,12 @@ const AHEAD = 2;
 
 export class Chunks {
   /**
-   * @param {ChunkedFile} file @param {{ store: Store, checksum: (bytes: Uint8Array) => number } | null} keeper
+   * @param {ChunkedFile} file @param {Keeper | null} keeper
    * @param {Watch & { onUnstored?: (error: unknown) => void }} [watch]
    */
   constructor(file, keeper, { signal, onProgress, onUnstored } = {}) {
     this.file = file;
-    this.store = keeper?.store ?? null;
-    this.checksum = keeper?.checksum ?? (() => 0);
+    this.keeper = keeper;
     this.signal = signal;
     this.report = throttled(onProgress);
     this.onUnstored = onUnstored;
@@ -92,15 +92,15 @@ export class Chunks {
 
   /** @param {number} index @param {number} last @returns {Promise<Uint8Array>} */
   async #find(index, last) {
-    const { store, file } = this;
-    this.stored ??= store
-      ? await store.hasChunks(Array.from({ length: this.count }, (_, i) => file.key(i))).catch(() => [])
+    const { keeper, file } = this;
+    this.stored ??= keeper
+      ? await keeper.store.hasChunks(Array.from({ length: this.count }, (_, i) => file.key(i))).catch(() => [])
       : [];
-    if (store && this.stored[index]) {
-      const found = this.ahead.get(index) ?? this.#fromStore(store, index);
+    if (keeper && this.stored[index]) {
+      const found = this.ahead.get(index) ?? this.#kept(keeper, index);
       this.ahead.delete(index);
       for (let next = index + 1; next <= Math.min(index + AHEAD, last); next++) {
-        if (this.stored[next] && !this.ahead.has(next)) this.ahead.set(next, this.#fromStore(store, next));
+        if (this.stored[next] && !this.ahead.has(next)) this.ahead.set(next, this.#kept(keeper, next));
       }
       const bytes = await found;
       if (bytes) {
@@ -121,22 +121,22 @@ export class Chunks {
         );
       }
     }
-    if (this.store) {
+    if (keeper) {
       try {
-        await this.store.putChunk(file.key(index), bytes, this.checksum(bytes));
+        await keeper.store.putChunk(file.key(index), bytes, keeper.checksum(bytes));
         this.stored[index] = true;
       } catch (error) {
-        this.store = null; // full, or gone: go on without
+        this.keeper = null; // full, or gone: go on without
         this.onUnstored?.(error);
       }
     }
     return bytes;
   }
 
-  /** A stored chunk, if it is still what it was. @param {Store} store @param {number} index @returns {Promise<Uint8Array | null>} */
-  async #fromStore(store, index) {
+  /** A stored chunk, if it is still what it was. @param {Keeper} keeper @param {number} index @returns {Promise<Uint8Array | null>} */
+  async #kept({ store, checksum }, index) {
     const found = await store.getChunk(this.file.key(index)).catch(() => null);
-    const isRight = found?.bytes.length === this.#size(index) && found.sum === this.checksum(found.bytes);
+    const isRight = found?.bytes.length === this.#size(index) && found.sum === checksum(found.bytes);
     return isRight ? found.bytes : null;
   }
 

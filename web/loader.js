@@ -130,7 +130,7 @@ export class Loader {
     }
   }
 
-  /** @param {Engine} engine */
+  /** @param {Engine} engine @returns {import('./download.js').Keeper | null} */
   #keeper(engine) {
     return this.store && { store: this.store, checksum: (/** @type {Uint8Array} */ bytes) => engine.checksum(bytes) };
   }
@@ -154,7 +154,7 @@ export class Loader {
     tower.open(bytes, file.file);
     await feed(tower, chunks);
     tower.finish();
-    if (chunks.store && !this.record?.files[file.file] && chunks.complete) await this.#keep(file);
+    if (chunks.keeper && !this.record?.files[file.file] && chunks.complete) await this.#keep(file);
   }
 
   /** @param {Engine} engine @param {Tower} tower @param {Dtype} dtype @param {Watch} watch */

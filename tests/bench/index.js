@@ -87,7 +87,7 @@ const samples = JSON.parse(fs.readFileSync(path.join(ROOT, 'weights/samples/inde
 
 async function measure() {
   const limit = await limits();
-  for (const { name, bytes } of await downloads()) row(`script, worker and ${name} module, brotli`, bytes / 1000, 'KB');
+  for (const { name, total } of await downloads()) row(`script, worker and ${name} module, brotli`, total / 1024, 'KB');
   const site = await serve({
     root: ROOT,
     mounts: { '/our-models/': path.join(CACHE, 'models'), '/images/': path.join(ROOT, 'weights/samples') },

@@ -11,7 +11,7 @@
 #include <math.h>
 
 #include "../../src/convolution.h"
-#include "../../src/kernels.h"
+#include "kernel_tables.h"
 
 /* in, out, kernel, stride, side; the large ones take several blocks of patches */
 static const clip_convolution_shape SHAPES[] = {
@@ -129,22 +129,10 @@ static void check(const problem *p, float step) {
     }
 }
 
-#define TABLES 3
-static size_t tables(clip_kernels out[TABLES]) {
-    size_t count = 0;
-    clip_kernels_simd(&out[count++]);
-    clip_kernels_choose(&out[count++]);
-#ifdef CLIP_RELAXED
-    clip_kernels_simd(&out[count]);
-    clip_kernels_relaxed_pairs(&out[count++]);
-#endif
-    return count;
-}
-
 static void f32_is_the_definition(void **state) {
     (void)state;
-    clip_kernels kernels[TABLES];
-    size_t count = tables(kernels);
+    clip_kernels kernels[REAL_TABLES];
+    size_t count = real_tables(kernels);
     for (size_t i = 0; i < SHAPE_COUNT * count; i++) {
         problem p;
         make(&p, &SHAPES[i / count], -1, 1);
@@ -171,8 +159,8 @@ static float steps(const problem *p) {
 static void q8_is_within_its_rounding(void **state) {
     (void)state;
     static const float RANGES[][2] = {{-1, 1}, {0, 6}, {3, 4}, {-9, -8}}; /* the last two far from the border's zeros */
-    clip_kernels kernels[TABLES];
-    size_t count = tables(kernels);
+    clip_kernels kernels[REAL_TABLES];
+    size_t count = real_tables(kernels);
     for (size_t i = 0; i < SHAPE_COUNT * count; i++)
         for (size_t r = 0; r < sizeof RANGES / sizeof *RANGES; r++) {
             problem p;
@@ -209,8 +197,8 @@ static void adds_to_what_is_there(void **state) {
 /* No promise about the values, except that they stay where the kernel reaches; the sanitizers watch the rest. */
 static void odd_images(void **state) {
     (void)state;
-    clip_kernels kernels[TABLES];
-    size_t count = tables(kernels);
+    clip_kernels kernels[REAL_TABLES];
+    size_t count = real_tables(kernels);
     for (size_t i = 0; i < 2 * count; i++) {
         problem p;
         make(&p, &SHAPES[2], -1, 1);

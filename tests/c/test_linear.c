@@ -13,8 +13,7 @@
 #include "../../src/quantize.h"
 #include "../../src/simd.h"
 
-#define TABLES 5
-#define MARK   12345.f /* in memory that must stay as it is */
+#define MARK 12345.f /* in memory that must stay as it is */
 
 /* The relaxed kernels once more, on a dot product that answers as each kind of engine does for bytes over 127, so that the kernels of
  * engines that are not at hand are tested too, and on plain SIMD. */
@@ -44,6 +43,9 @@ static void ask_pairs(clip_kernels *kernels) { (void)kernels, pairs_asked++; }
 #include "kernels_relaxed.inc" /* a link to src/kernels_relaxed.c, so named that make does not compile it once more by itself */
 #undef clip_kernels_relaxed
 #undef clip_kernels_relaxed_pairs
+#include "kernel_tables.h"
+
+#define TABLES (2 + REAL_TABLES)
 
 static size_t tables(clip_kernels out[TABLES]) {
     size_t count = 0;
@@ -51,13 +53,7 @@ static size_t tables(clip_kernels out[TABLES]) {
         clip_kernels_simd(&out[count]);
         engine_kernels(&out[count++]);
     }
-    clip_kernels_simd(&out[count++]);
-    clip_kernels_choose(&out[count++]);
-#ifdef CLIP_RELAXED
-    clip_kernels_simd(&out[count]);
-    clip_kernels_relaxed_pairs(&out[count++]);
-#endif
-    return count;
+    return count + real_tables(out + count);
 }
 
 static uint32_t seed;

@@ -30,9 +30,8 @@ def preprocessor(side):
                 do_resize=True, image_mean=MEAN, image_std=DEVIATION, resample=3, size=dict(shortest_edge=side))
 
 
-def expected(folder, cache, count=4):
+def expected(folder, model, captions, cache, count=4):
     """Outputs of the reference code for the first held-out photos of `count` far-apart kinds and for TEXTS."""
-    model, captions = load_model(folder)
     images, kind, held, _ = photos.load(cache)
     of_kind = [next(i for i in held.nonzero()[0] if kind[i] == k) for k in range(0, kind.max() + 1, int(kind.max()) // count)][:count]
     pixels = normalised(torch.from_numpy(images[of_kind]), side=model.image_size).contiguous()
@@ -45,9 +44,7 @@ def expected(folder, cache, count=4):
     (folder / "expected-ids.json").write_text(json.dumps(dict(input_ids=ids, texts=TEXTS)))
 
 
-def expected_of_pictures(folder, pictures):
-    model, captions = load_model(folder)
-
+def expected_of_pictures(folder, model, captions, pictures):
     def rounded(embedding):
         return [round(x, 4) for x in F.normalize(embedding[0], dim=-1).tolist()]
 
@@ -77,10 +74,11 @@ def main():
         shutil.copyfile(args.run / name, args.model / name)
     side = json.loads((args.run / "open_clip_config.json").read_text())["vision_cfg"]["image_size"]
     (args.model / "preprocessor_config.json").write_text(json.dumps(preprocessor(side), indent=1))
+    model, captions = load_model(args.model)
     if args.cache:
-        expected(args.model, args.cache)
+        expected(args.model, model, captions, args.cache)
     if args.pictures:
-        expected_of_pictures(args.model, args.pictures)
+        expected_of_pictures(args.model, model, captions, args.pictures)
     print(f"{sum(v.numel() for v in state.values()):,} numbers to {args.model}")
 
 
