@@ -80,23 +80,23 @@ CLIP_FLAGS := $(OPTIMIZE) -std=gnu11 -Wall -Wextra -Werror -fno-math-errno -mbul
 
 # ---- what goes into which module ----
 
-CLIP_SOURCES := $(wildcard src/*.c) build/runtime.c
-BACKEND      := src/pthreadpool_backend.c
-RELAXED_ONLY := $(filter src/kernels_relaxed%.c,$(CLIP_SOURCES))
+CLIP_SOURCES := $(wildcard src/*.c src/*/*.c) build/runtime.c
+BACKEND      := src/compute/pthreadpool_backend.c
+RELAXED_ONLY := $(filter src/compute/kernels_relaxed%.c,$(CLIP_SOURCES))
 
 # $(call variant,NAME,simd|relaxed,threads or nothing)
 define variant
 CLIP_SOURCES_$1 := $(filter-out $(if $3,,$(BACKEND)) $(if $(filter simd,$2),$(RELAXED_ONLY)),$(CLIP_SOURCES))
 POOL_SOURCES_$1 := $(if $3,$(if $(wildcard $(BACKEND)),portable-api memory,shim),shim)
-OBJECTS_$1 := $$(patsubst %.c,$(OUT)/obj/$1/%.o,$$(notdir $$(CLIP_SOURCES_$1))) \
+OBJECTS_$1 := $$(patsubst %.c,$(OUT)/obj/$1/%.o,$$(CLIP_SOURCES_$1)) \
   $$(patsubst %,$(OUT)/obj/$1/pthreadpool/%.o,$$(POOL_SOURCES_$1))
 FLAGS_$1 := $(SIMD_$2) $(if $3,-matomics -mbulk-memory -DCLIP_THREADS=1) $(if $(filter relaxed,$2),-DCLIP_RELAXED=1)
 
-$(OUT)/obj/$1/%.o: src/%.c $(RECIPE) ; @echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc $(CLIP_FLAGS) $$(call speed,$$<) $$(FLAGS_$1) -MMD -MP -c $$< -o $$@
-$(OUT)/obj/$1/%.o: build/%.c $(RECIPE) ; @echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc $(CLIP_FLAGS) $$(call speed,$$<) $$(FLAGS_$1) -MMD -MP -c $$< -o $$@
+$(OUT)/obj/$1/src/%.o: src/%.c $(RECIPE) ; @echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc $(CLIP_FLAGS) $$(call speed,$$<) $$(FLAGS_$1) -MMD -MP -c $$< -o $$@
+$(OUT)/obj/$1/build/%.o: build/%.c $(RECIPE) ; @echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc $(CLIP_FLAGS) $$(call speed,$$<) $$(FLAGS_$1) -MMD -MP -c $$< -o $$@
 $(OUT)/obj/$1/pthreadpool/%.o: $(SOURCES)/pthreadpool/src/%.c $(RECIPE)
 	@echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc -Os $(PTHREADPOOL_FLAGS) $$(FLAGS_$1) -c $$< -o $$@
-$(OUT)/obj/$1/unicode.o: $(TABLES)
+$(OUT)/obj/$1/src/tokenizer/unicode.o: $(TABLES)
 
 $(OUT)/link/clip-$1.wasm: $$(OBJECTS_$1) $$(XNNPACK_OBJECTS_$2)
 	@echo '  ld $$@'; mkdir -p $$(@D); $(WASM_LD) -m wasm32 $(LINK) $(if $3,$(LINK_THREADS)) $$^ $$(call LIBRARIES,$(if $3,-ww)) -o $$@

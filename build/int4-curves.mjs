@@ -1,4 +1,4 @@
-// Fits the curves of int4 weights (src/quantize.h) and prints the table of src/quantize_q4.c:  node build/int4-curves.mjs   (a minute)
+// Fits the curves of int4 weights (src/weights/quantize.h) and prints the table of src/weights/quantize_q4.c:  node build/int4-curves.mjs   (a minute)
 //
 // Lloyd's algorithm over groups of 8: each group goes to the curve, or mirror image of one, that is nearest; then each level becomes the
 // mean of the numbers nearest to it. Rows of 768 numbers, Gaussian and nearly so (sums of four uniform ones, whose tails are light), Laplace

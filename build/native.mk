@@ -5,7 +5,7 @@
 #     library      build/out/native/release/libclip.a   optimized, without sanitizers; and programs of tests/bench/*.c
 #     fuzz         build/out/native/fuzz/fuzz_*      tests/fuzz/fuzz_*.c with libFuzzer (clang)
 #
-# Kernels are the ones that ship: ours compile against SIMDe's WebAssembly intrinsics (src/simd.h), and so do XNNPACK's,
+# Kernels are the ones that ship: ours compile against SIMDe's WebAssembly intrinsics (src/compute/simd.h), and so do XNNPACK's,
 # which take this machine for WebAssembly by a changed copy of one header. All programs run from the repository's root.
 
 .DEFAULT_GOAL := tests
@@ -39,7 +39,7 @@ NATIVE_XNNPACK := -w -ffunction-sections -fdata-sections -pthread -fno-sanitize=
 NATIVE_POOL := -std=gnu11 -w -pthread -fno-sanitize=undefined $(PTHREADPOOL_INCLUDES)
 
 # All but the border to JavaScript.
-NATIVE_SOURCES := $(filter-out src/wasm.c,$(wildcard src/*.c))
+NATIVE_SOURCES := $(filter-out src/wasm.c,$(wildcard src/*.c src/*/*.c))
 NATIVE_POOL_SOURCES := $(if $(wildcard $(BACKEND)),portable-api memory,shim)
 
 # XNNPACK, with this machine taken for WebAssembly with SIMD: links to its sources around a changed common.h.
@@ -50,7 +50,7 @@ $(TREE)/xnnpack/common.h: $(SOURCES)/xnnpack/src/xnnpack/common.h build/native.m
 
 # $(call native,asan|release|fuzz)
 define native
-$(NATIVE)/$1/obj/%.o: src/%.c build/native.mk
+$(NATIVE)/$1/obj/src/%.o: src/%.c build/native.mk
 	@echo '  cc $$@'; mkdir -p $$(@D); $(CC) $(NATIVE_CLIP) $(NATIVE_$1) -MMD -MP -c $$< -o $$@
 $(NATIVE)/$1/obj/xnnpack/%.o: $(SOURCES)/xnnpack/%.c $(TREE)/xnnpack/common.h
 	@echo '  cc $$@'; mkdir -p $$(@D); $(CC) -std=gnu11 $(NATIVE_$1) $(NATIVE_XNNPACK) -c $(NATIVE)/xnnpack/$$*.c -o $$@
@@ -58,13 +58,13 @@ $(NATIVE)/$1/obj/xnnpack/%.o: $(SOURCES)/xnnpack/%.cc $(TREE)/xnnpack/common.h
 	@echo '  cc $$@'; mkdir -p $$(@D); $(CXX) -std=c++17 -fno-exceptions -fno-rtti $(NATIVE_$1) $(NATIVE_XNNPACK) -c $(NATIVE)/xnnpack/$$*.cc -o $$@
 $(NATIVE)/$1/obj/pthreadpool/%.o: $(SOURCES)/pthreadpool/src/%.c build/native.mk
 	@echo '  cc $$@'; mkdir -p $$(@D); $(CC) $(NATIVE_$1) $(NATIVE_POOL) -c $$< -o $$@
-$(NATIVE)/$1/obj/unicode.o: $(TABLES)
+$(NATIVE)/$1/obj/src/tokenizer/unicode.o: $(TABLES)
 $(NATIVE)/$1/obj/utf8proc.o: $(SOURCES)/utf8proc/utf8proc.c build/native.mk
 	@echo '  cc $$@'; mkdir -p $$(@D); $(CC) $(NATIVE_$1) -w -fno-sanitize=undefined -DUTF8PROC_STATIC -c $$< -o $$@
 $(NATIVE)/$1/obj/cmocka.o: $(SOURCES)/cmocka/src/cmocka.c build/native.mk
 	@echo '  cc $$@'; mkdir -p $$(@D); $(CC) $(NATIVE_$1) $(CMOCKA_FLAGS) -c $$< -o $$@
 
-NATIVE_OBJECTS_$1 := $(NATIVE_SOURCES:src/%.c=$(NATIVE)/$1/obj/%.o) $(NATIVE_POOL_SOURCES:%=$(NATIVE)/$1/obj/pthreadpool/%.o) \
+NATIVE_OBJECTS_$1 := $(NATIVE_SOURCES:src/%.c=$(NATIVE)/$1/obj/src/%.o) $(NATIVE_POOL_SOURCES:%=$(NATIVE)/$1/obj/pthreadpool/%.o) \
   $(patsubst %,$(NATIVE)/$1/obj/xnnpack/%.o,$(basename $(call xnnpack_sources,simd)))
 $(NATIVE)/$1/libclip.a: $$(NATIVE_OBJECTS_$1)
 	@rm -f $$@; ar rcs $$@ $$^

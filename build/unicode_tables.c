@@ -1,4 +1,4 @@
-/* unicode_tables.c - prints what src/unicode.c asks of Unicode as C tables, taken from utf8proc. emcc.mk builds and runs it.
+/* unicode_tables.c - prints what src/tokenizer/unicode.c asks of Unicode as C tables, taken from utf8proc. emcc.mk builds and runs it.
  *
  * utf8proc's own tables answer many more questions, in 330 KB; these are 37 KB. After brotli a module is 37 KB smaller with them.
  *
@@ -21,7 +21,7 @@
 #define LAST       0x10FFFF
 #define MAX_PAIRS  4096
 #define MAX_RUNS   2048
-#define MAX_PARTS  4 /* of one decomposition; src/unicode.c relies on it */
+#define MAX_PARTS  4 /* of one decomposition; src/tokenizer/unicode.c relies on it */
 #define MAX_LENGTH 512
 
 typedef struct {

@@ -24,10 +24,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "image.h"
-#include "linear.h"
+#include "image/image.h"
+#include "compute/linear.h"
 #include "status.h"
-#include "tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 /* ---- engine: the kernels chosen for this machine, and the threads ---- */
 

@@ -3,8 +3,8 @@
 #define CLIP_ENGINE_H
 
 #include "clip.h"
-#include "kernels.h"
-#include "parallel.h"
+#include "compute/kernels.h"
+#include "compute/parallel.h"
 
 struct clip_engine {
     clip_kernels kernels, exact; /* for towers of some size, and for small ones: see tower.c */

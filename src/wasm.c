@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "checksum.h"
+#include "weights/checksum.h"
 #include "clip.h"
 
 #define EXPORT(name) __attribute__((export_name(#name), used, visibility("default")))

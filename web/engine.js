@@ -58,7 +58,7 @@ export class Engine {
     return this.instance.memory.buffer.byteLength;
   }
 
-  /** Whether bytes are still what they were: see src/checksum.h. @param {Uint8Array} bytes */
+  /** Whether bytes are still what they were: see src/weights/checksum.h. @param {Uint8Array} bytes */
   checksum(bytes) {
     const { instance, staging } = this;
     let sum = 0;

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "../../src/image.h"
+#include "../../src/image/image.h"
 #include "../c/files.h"
 
 #define STB_IMAGE_WRITE_IMPLEMENTATION

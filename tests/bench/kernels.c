@@ -7,9 +7,9 @@
 #include <string.h>
 #include <xnnpack.h>
 
-#include "../../src/kernels.h"
-#include "../../src/quantize.h"
-#include "../../src/simd.h"
+#include "../../src/compute/kernels.h"
+#include "../../src/weights/quantize.h"
+#include "../../src/compute/simd.h"
 
 #define EXPORT(name) __attribute__((export_name(#name), used, visibility("default")))
 

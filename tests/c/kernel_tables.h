@@ -2,7 +2,7 @@
 #ifndef KERNEL_TABLES_H
 #define KERNEL_TABLES_H
 
-#include "../../src/kernels.h"
+#include "../../src/compute/kernels.h"
 
 #define REAL_TABLES 3 /* at most */
 

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "../../src/attention.h"
-#include "../../src/kernels.h"
+#include "../../src/compute/attention.h"
+#include "../../src/compute/kernels.h"
 
 static uint32_t seed = 7;
 static float uniform(void) {

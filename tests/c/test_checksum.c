@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "../../src/checksum.h"
+#include "../../src/weights/checksum.h"
 
 static void fill(uint8_t *bytes, size_t length) {
     for (size_t i = 0; i < length; i++) bytes[i] = (uint8_t)(i * 2654435761u >> 24);

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "../../src/config.h"
+#include "../../src/weights/config.h"
 #include "files.h"
 
 #define HF_VISION                                                                                                                \

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <math.h>
 
-#include "../../src/convolution.h"
+#include "../../src/compute/convolution.h"
 #include "kernel_tables.h"
 
 /* in, out, kernel, stride, side; the large ones take several blocks of patches */

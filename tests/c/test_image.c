@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "../../src/image.h"
+#include "../../src/image/image.h"
 #include "pictures.h"
 
 #define STB_IMAGE_WRITE_IMPLEMENTATION

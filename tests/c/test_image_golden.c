@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "../../src/image.h"
+#include "../../src/image/image.h"
 #include "files.h"
 
 #define SIDE     224

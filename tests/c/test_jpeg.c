@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "../../src/jpeg.h"
+#include "../../src/image/jpeg.h"
 
 static uint32_t random_state = 9;
 static uint32_t random_number(void) {

@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
-#include "../../src/kernels.h"
-#include "../../src/quantize.h"
-#include "../../src/simd.h"
+#include "../../src/compute/kernels.h"
+#include "../../src/weights/quantize.h"
+#include "../../src/compute/simd.h"
 
 #define MARK 12345.f /* in memory that must stay as it is */
 
@@ -40,7 +40,7 @@ static void ask_pairs(clip_kernels *kernels) { (void)kernels, pairs_asked++; }
 #define wasm_i32x4_relaxed_dot_i8x16_i7x16_add engine_dot
 #define clip_kernels_relaxed                   engine_kernels
 #define clip_kernels_relaxed_pairs             ask_pairs
-#include "kernels_relaxed.inc" /* a link to src/kernels_relaxed.c, so named that make does not compile it once more by itself */
+#include "kernels_relaxed.inc" /* a link to src/compute/kernels_relaxed.c, so named that make does not compile it once more by itself */
 #undef clip_kernels_relaxed
 #undef clip_kernels_relaxed_pairs
 #include "kernel_tables.h"

@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "../../src/clip.h"
-#include "../../src/json.h"
-#include "../../src/safetensors.h"
+#include "../../src/weights/json.h"
+#include "../../src/weights/safetensors.h"
 #include "files.h"
 
 /* ---- a safetensors file in memory ---- */

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "../../src/parallel.h"
+#include "../../src/compute/parallel.h"
 
 #if defined(CLIP_THREADS) && !defined(__wasm__)
 #include <pthread.h>

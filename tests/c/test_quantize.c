@@ -8,10 +8,10 @@
 
 #include <cmocka.h>
 
-#include "../../src/kernels.h"
-#include "../../src/names.h"
-#include "../../src/quantize.h"
-#include "../../src/slots.h"
+#include "../../src/compute/kernels.h"
+#include "../../src/weights/names.h"
+#include "../../src/weights/quantize.h"
+#include "../../src/weights/slots.h"
 
 static void decodes_half_precision(void **state) {
     (void)state;

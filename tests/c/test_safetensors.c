@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "../../src/stream.h"
+#include "../../src/weights/stream.h"
 
 static clip_status parse(const char *json, uint64_t data_bytes, clip_safetensors *out) {
     /* on the heap, without a NUL, so that a read past the end is seen */

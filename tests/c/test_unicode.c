@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <utf8proc.h>
 
-#include "../../src/unicode.h"
+#include "../../src/tokenizer/unicode.h"
 
 static size_t write(const uint32_t *characters, char *to) {
     size_t used = 0;

@@ -2,7 +2,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "../../src/config.h"
+#include "../../src/weights/config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     clip_config config;

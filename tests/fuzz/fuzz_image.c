@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/bytes.h"
-#include "../../src/image.h"
+#include "../../src/image/bytes.h"
+#include "../../src/image/image.h"
 
 #define SIZE 16
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/tokenizer.h"
+#include "../../src/tokenizer/tokenizer.h"
 
 #define MANY 4096
 

@@ -1,7 +1,7 @@
 """Simulates the engine's q8 and q4 in PyTorch: what quantised weights and activations do to a model's answers.
 
 q8: int8 weights, symmetric, one scale an output row; u8 activations, one scale and zero point a token (for convolutions: an image).
-q4: the text blocks' linear layers in int4 (src/quantize.h); all else as in q8, and so are activations.
+q4: the text blocks' linear layers in int4 (src/weights/quantize.h); all else as in q8, and so are activations.
 BatchNorm is folded into its convolution before rounding. Positional embeddings, norms and biases stay f32.
 """
 import copy
@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 
 # int4's curves, from the engine's own source; then their mirror images.
-SOURCE = (Path(__file__).parents[2] / "src/quantize_q4.c").read_text()
+SOURCE = (Path(__file__).parents[2] / "src/weights/quantize_q4.c").read_text()
 CURVES = torch.tensor([[int(n) for n in row.split(",")] for row in re.findall(r"^ +\{(-?\d+(?:, -?\d+){15})\},$", SOURCE, re.M)])
 assert CURVES.shape == (16, 16)
 

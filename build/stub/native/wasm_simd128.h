@@ -1,5 +1,5 @@
 /* WebAssembly's SIMD intrinsics on this machine, for native builds of XNNPACK's wasm kernels. */
-#include "../../../src/simd.h"
+#include "../../../src/compute/simd.h"
 
 /* Their names in early versions of the header. */
 #define wasm_v32x4_shuffle wasm_i32x4_shuffle

@@ -1,0 +1,67 @@
+/* vector_math.h - four at a time: exp, sigmoid and GELUs, sums. */
+#ifndef CLIP_VECTOR_MATH_H
+#define CLIP_VECTOR_MATH_H
+
+#include "compute/simd.h"
+
+/* a b + c, rounded once or twice. */
+#ifdef CLIP_RELAXED
+#define clip_madd(a, b, c) wasm_f32x4_relaxed_madd(a, b, c)
+#else
+#define clip_madd(a, b, c) wasm_f32x4_add(wasm_f32x4_mul(a, b), c)
+#endif
+
+/* A polynomial's value: c[0] x^(n - 1) + ... + c[n - 1]. */
+static inline __attribute__((always_inline)) v128_t clip_polynomial(v128_t x, const float *c, int n) {
+    v128_t p = wasm_f32x4_splat(c[0]);
+    for (int i = 1; i < n; i++) p = clip_madd(p, x, wasm_f32x4_splat(c[i]));
+    return p;
+}
+
+/* e^x to 1.5 units in the last place for x in -87..88, clamped outside; NaN stays. As Cephes' expf: 2^n times a polynomial on
+ * -ln 2 / 2..ln 2 / 2. Adding 1.5 2^23 rounds to n and leaves it in the low bits, from where it is added to the exponent: engines make
+ * much longer code of conversions, and of min and max that are not "pseudo". */
+static inline v128_t clip_exp(v128_t x) {
+    static const float c[] = {
+        1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f, 1, 1};
+    const v128_t magic = wasm_f32x4_splat(12582912.0f);
+    x = wasm_f32x4_pmax(wasm_f32x4_pmin(x, wasm_f32x4_splat(88.0f)), wasm_f32x4_splat(-87.0f));
+    v128_t shifted = clip_madd(x, wasm_f32x4_splat(1.44269504088896341f), magic), n = wasm_f32x4_sub(shifted, magic);
+    v128_t r = clip_madd(n, wasm_f32x4_splat(2.12194440e-4f), clip_madd(n, wasm_f32x4_splat(-0.693359375f), x));
+    return wasm_i32x4_add(clip_polynomial(r, c, 8), wasm_i32x4_shl(shifted, 23));
+}
+
+/* z sigmoid(1.702 z) */
+static inline v128_t clip_quick_gelu(v128_t z) {
+    v128_t e = clip_exp(wasm_f32x4_mul(z, wasm_f32x4_splat(-1.702f)));
+    return wasm_f32x4_div(z, wasm_f32x4_add(e, wasm_f32x4_splat(1.0f)));
+}
+
+/* z Phi(z), with erf from Abramowitz and Stegun 7.1.26 (error at most 1.5e-7). */
+static inline v128_t clip_gelu(v128_t z) {
+    static const float c[] = {1.061405429f, -1.453152027f, 1.421413741f, -0.284496736f, 0.254829592f};
+    const v128_t one = wasm_f32x4_splat(1.0f);
+    v128_t x = wasm_f32x4_mul(wasm_f32x4_abs(z), wasm_f32x4_splat(0.70710678118654752f));
+    v128_t t = wasm_f32x4_div(one, clip_madd(x, wasm_f32x4_splat(0.3275911f), one));
+    /* 1 - erf(x), for x >= 0 */
+    v128_t complement = wasm_f32x4_mul(wasm_f32x4_mul(clip_polynomial(t, c, 5), t), clip_exp(wasm_f32x4_neg(wasm_f32x4_mul(x, x))));
+    v128_t half = wasm_f32x4_mul(z, wasm_f32x4_mul(complement, wasm_f32x4_splat(0.5f)));
+    return wasm_v128_bitselect(wasm_f32x4_sub(z, half), half, wasm_f32x4_gt(z, wasm_f32x4_splat(0.0f)));
+}
+
+static inline float clip_sum4(v128_t x) {
+    x = wasm_f32x4_add(x, wasm_i32x4_shuffle(x, x, 2, 3, 0, 1));
+    return wasm_f32x4_extract_lane(x, 0) + wasm_f32x4_extract_lane(x, 1);
+}
+static inline float clip_max4(v128_t x) {
+    x = wasm_f32x4_pmax(x, wasm_i32x4_shuffle(x, x, 2, 3, 0, 1));
+    x = wasm_f32x4_pmax(x, wasm_i32x4_shuffle(x, x, 1, 0, 3, 2));
+    return wasm_f32x4_extract_lane(x, 0);
+}
+static inline float clip_min4(v128_t x) {
+    x = wasm_f32x4_pmin(x, wasm_i32x4_shuffle(x, x, 2, 3, 0, 1));
+    x = wasm_f32x4_pmin(x, wasm_i32x4_shuffle(x, x, 1, 0, 3, 2));
+    return wasm_f32x4_extract_lane(x, 0);
+}
+
+#endif

@@ -1,0 +1,69 @@
+/* config.h - what a model is made of, read from the configuration that comes with it.
+ *
+ * Three forms are known: Hugging Face's config.json (CLIPConfig), OpenCLIP's open_clip_config.json (with or without its
+ * "model_cfg" wrapper), and our clip.json, which holds either of them under "config" and the preprocessing under "preprocess".
+ */
+#ifndef CLIP_CONFIG_H
+#define CLIP_CONFIG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "compute/linear.h"
+#include "status.h"
+
+/* Limits of what is believed: several times the largest published CLIP. They keep every product of sizes below 2^63 and a
+ * hostile configuration from asking for terabytes one valid field at a time. */
+#define CLIP_MAX_WIDTH      8192
+#define CLIP_MAX_MLP        65536
+#define CLIP_MAX_LAYERS     128
+#define CLIP_MAX_IMAGE      1024
+#define CLIP_MAX_CONTEXT    1024
+#define CLIP_MAX_VOCABULARY (1u << 20)
+#define CLIP_RESNET_STAGES  4
+
+/* A residual attention transformer. */
+typedef struct {
+    size_t width; /* of the residual stream */
+    size_t layers;
+    size_t heads;             /* width / heads is a head's width */
+    size_t mlp;               /* width of the hidden layer */
+    clip_epilogue activation; /* CLIP_QUICK_GELU or CLIP_GELU */
+    float epsilon;            /* of layer normalisation */
+} clip_transformer_config;
+
+typedef struct {
+    size_t image_size; /* pixels a side */
+    size_t embedding;  /* width of the shared space */
+    int resnet;        /* ModifiedResNet; otherwise a vision transformer */
+    /* vision transformer */
+    size_t patch_size;
+    clip_transformer_config transformer;
+    /* ModifiedResNet */
+    size_t stem;                       /* channels after the stem, "width" in OpenAI's code */
+    size_t blocks[CLIP_RESNET_STAGES]; /* bottlenecks a stage */
+    size_t heads;                      /* of the attention pool */
+    float mean[3], deviation[3];       /* of pixels in 0..1 */
+} clip_vision_config;
+
+typedef struct {
+    size_t context;    /* ids at most */
+    size_t vocabulary; /* entries */
+    size_t embedding;
+    clip_transformer_config transformer;
+    /* Where the embedding is read: the first `end` id, or, with `end` = CLIP_END_IS_LARGEST, the largest id (OpenAI's rule, and
+     * Hugging Face's where eos_token_id is the legacy 2). */
+    uint32_t end;
+} clip_text_config;
+
+#define CLIP_END_IS_LARGEST UINT32_MAX
+
+typedef struct {
+    clip_vision_config vision;
+    clip_text_config text;
+} clip_config;
+
+/* Reads any of the three forms. CLIP_ERROR_CONFIG, CLIP_ERROR_MEMORY. */
+clip_status clip_config_parse(clip_config *config, const char *json, size_t length);
+
+#endif

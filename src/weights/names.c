@@ -1,0 +1,89 @@
+#include "weights/names.h"
+
+#include <string.h>
+
+#include "weights/quantize.h"
+
+/* Hugging Face's name for a part of a model, OpenAI's for the same. Longest match is not needed: no entry begins another's rest. */
+static const char *const PREFIXES[][2] = {
+    {"vision_model.encoder.layers.", "visual.transformer.resblocks."},
+    {"vision_model.embeddings.class_embedding", "visual.class_embedding"},
+    {"vision_model.embeddings.patch_embedding.", "visual.conv1."},
+    {"vision_model.embeddings.position_embedding.weight", "visual.positional_embedding"},
+    {"vision_model.pre_layrnorm.", "visual.ln_pre."},
+    {"vision_model.post_layernorm.", "visual.ln_post."},
+    {"visual_projection.weight", "visual.proj"},
+    {"text_model.encoder.layers.", "transformer.resblocks."},
+    {"text_model.embeddings.token_embedding.", "token_embedding."},
+    {"text_model.embeddings.position_embedding.weight", "positional_embedding"},
+    {"text_model.final_layer_norm.", "ln_final."},
+    {"text_projection.weight", "text_projection"},
+};
+static const char *const LAYER_PARTS[][2] = {
+    {"layer_norm1.", "ln_1."}, {"layer_norm2.", "ln_2."},   {"self_attn.", "attn."},
+    {"mlp.fc1.", "mlp.c_fc."}, {"mlp.fc2.", "mlp.c_proj."},
+};
+
+static int begins(const char *text, const char *prefix) { return strncmp(text, prefix, strlen(prefix)) == 0; }
+
+/* Appends as much as fits; a canonical name is never longer than CLIP_TENSOR_NAME unless it is nobody's. */
+static void append(char *to, const char *text, size_t length) {
+    size_t used = strlen(to);
+    if (length > CLIP_TENSOR_NAME - 1 - used) length = CLIP_TENSOR_NAME - 1 - used;
+    memcpy(to + used, text, length);
+    to[used + length] = 0;
+}
+
+static void translate(char *to, const char *name) {
+    to[0] = 0;
+    for (size_t i = 0; i < sizeof PREFIXES / sizeof *PREFIXES; i++) {
+        if (!begins(name, PREFIXES[i][0])) continue;
+        append(to, PREFIXES[i][1], strlen(PREFIXES[i][1]));
+        name += strlen(PREFIXES[i][0]);
+        if (strstr(PREFIXES[i][0], ".layers.")) {
+            size_t digits = strspn(name, "0123456789");
+            if (name[digits] == '.') digits++;
+            append(to, name, digits);
+            name += digits;
+            for (size_t p = 0; p < sizeof LAYER_PARTS / sizeof *LAYER_PARTS; p++) {
+                if (!begins(name, LAYER_PARTS[p][0])) continue;
+                append(to, LAYER_PARTS[p][1], strlen(LAYER_PARTS[p][1]));
+                name += strlen(LAYER_PARTS[p][0]);
+                break;
+            }
+        }
+        break;
+    }
+    append(to, name, strlen(name));
+}
+
+void clip_name_canonical(clip_tensor_name *out, const char *name) {
+    static const char SCALE[] = ".scale";
+    char base[CLIP_TENSOR_NAME];
+    size_t length = strlen(name);
+    out->scales = length > sizeof SCALE - 1 && strcmp(name + length - (sizeof SCALE - 1), SCALE) == 0;
+    if (out->scales) length -= sizeof SCALE - 1;
+    if (length >= sizeof base) length = sizeof base - 1;
+    memcpy(base, name, length);
+    base[length] = 0;
+    translate(out->name, base);
+    /* OpenAI keeps its two projections as (in, out) matrices, Hugging Face as linear layers. */
+    out->transposed = strcmp(base, "visual.proj") == 0 || strcmp(base, "text_projection") == 0;
+    int both = strcmp(out->name, "logit_scale") == 0;
+    out->vision = both || begins(out->name, "visual.");
+    out->text = both || begins(out->name, "transformer.resblocks.") || begins(out->name, "token_embedding.") ||
+                strcmp(out->name, "positional_embedding") == 0 || begins(out->name, "ln_final.") ||
+                strcmp(out->name, "text_projection") == 0 || strcmp(out->name, "tokenizer.merges") == 0;
+}
+
+static int ends(const char *text, const char *suffix) {
+    size_t length = strlen(text), tail = strlen(suffix);
+    return length >= tail && strcmp(text + length - tail, suffix) == 0;
+}
+
+clip_precision clip_name_precision(const clip_tensor_name *name, const clip_tensor *tensor, clip_precision asked) {
+    int matrix = tensor->dimensions >= 2 && (ends(name->name, ".weight") || ends(name->name, "in_proj_weight") ||
+                                             strcmp(name->name, "visual.proj") == 0 || strcmp(name->name, "text_projection") == 0);
+    if (!matrix || asked == CLIP_F32) return CLIP_F32;
+    return asked == CLIP_Q4 && strstr(name->name, "resblocks.") && tensor->shape[1] % CLIP_Q4_BLOCK == 0 ? CLIP_Q4 : CLIP_Q8;
+}

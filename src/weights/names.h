@@ -1,0 +1,22 @@
+/* names.h - tensor names of Hugging Face's CLIPModel in terms of OpenAI's, which the towers use. */
+#ifndef CLIP_NAMES_H
+#define CLIP_NAMES_H
+
+#include "weights/slots.h"
+
+typedef struct {
+    char name[CLIP_TENSOR_NAME]; /* OpenAI's name, without ".scale" */
+    int vision, text;            /* which towers it belongs to; logit_scale belongs to both */
+    int transposed;              /* floating point forms of this name are stored (in, out) */
+    int scales;                  /* it was "<name>.scale" */
+} clip_tensor_name;
+
+/* Translates; a name that is neither's comes out as it is, belonging to no tower. */
+void clip_name_canonical(clip_tensor_name *out, const char *name);
+
+/* In which precision a model of precision `asked` keeps a floating point tensor of this name: matrices as asked, except that int4
+ * is for the transformers' blocks, where most weights are, and int8 for what stands at a tower's ends; norms, biases and positional
+ * embeddings always f32. The towers' layouts follow the same rule. */
+clip_precision clip_name_precision(const clip_tensor_name *name, const clip_tensor *tensor, clip_precision asked);
+
+#endif
