@@ -72,7 +72,7 @@ export async function serve({ root, mounts = {}, headers = ISOLATION, port = 0, 
     port: bound,
     server,
     close: () =>
-      new Promise((resolve) => {
+      new Promise(resolve => {
         server.close(() => resolve());
         server.closeAllConnections();
       }),

@@ -6,13 +6,19 @@ import { join } from 'node:path';
 import { BuildError, ROOT, aptInstall, ensureCommands, make, must, step, which } from './steps.mjs';
 
 export function checkNode() {
-  if (Number(process.versions.node.split('.')[0]) < 20)
-    throw new BuildError(`Node 20 or newer is needed; this is ${process.version}`);
+  if (Number(process.versions.node.split('.')[0]) < 20) throw new BuildError(`Node 20 or newer is needed; this is ${process.version}`);
 }
 
 /** The four WebAssembly modules, with Emscripten and the C libraries' sources if need be. */
 export async function ensureModules() {
-  await ensureCommands([['gcc|clang|cc', 'g++'], ['make', 'make'], ['python3', 'python3'], ['xz', 'xz-utils'], ['ar', 'binutils'], ['flock', 'util-linux']]);
+  await ensureCommands([
+    ['gcc|clang|cc', 'g++'],
+    ['make', 'make'],
+    ['python3', 'python3'],
+    ['xz', 'xz-utils'],
+    ['ar', 'binutils'],
+    ['flock', 'util-linux'],
+  ]);
   await step('toolchain and C libraries', () => make('emcc.mk', 'build/out/toolchain.mk', 'build/out/sources.mk'));
   await step('WebAssembly modules', () => make('emcc.mk'));
 }
@@ -20,7 +26,9 @@ export async function ensureModules() {
 /** node_modules as package-lock.json says. */
 export async function ensurePackages() {
   const stamp = join(ROOT, 'node_modules', '.clip-wasm-lock');
-  const lock = createHash('sha256').update(readFileSync(join(ROOT, 'package-lock.json'))).digest('hex');
+  const lock = createHash('sha256')
+    .update(readFileSync(join(ROOT, 'package-lock.json')))
+    .digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
   await step('node packages', async () => {
     await must('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error']);

@@ -13,21 +13,22 @@ async function classifySample() {
   const samples = JSON.parse(readFileSync(join(ROOT, 'weights/samples/index.json'), 'utf8'));
   const { file, labels } = samples[0];
   const args = ['web/cli.js', 'classify', `weights/samples/${file}`, '--labels', labels.join(',')];
-  console.log(`  $ node ${args.map((arg) => (/[\s,]/.test(arg) ? `"${arg}"` : arg)).join(' ')}`);
+  console.log(`  $ node ${args.map(arg => (/[\s,]/.test(arg) ? `"${arg}"` : arg)).join(' ')}`);
   await must(process.execPath, args);
 }
 
 /** Serves on `port`, or on the next free one of the ten that follow. */
 async function serveFrom(port) {
   const mounts = Object.fromEntries(
-    ['weights', 'node_modules'].filter((name) => existsSync(join(ROOT, name))).map((name) => [`/${name}/`, join(ROOT, name)]),
+    ['weights', 'node_modules'].filter(name => existsSync(join(ROOT, name))).map(name => [`/${name}/`, join(ROOT, name)]),
   );
   const onRequest = (request, response) => request.url === '/' && response.writeHead(302, { Location: '/demo/' }).end();
   for (let candidate = port; ; candidate++) {
     try {
       return await serve({ root: join(ROOT, 'web'), mounts, port: candidate, onRequest });
     } catch (error) {
-      if (error.code !== 'EADDRINUSE' || candidate >= port + 10) throw new BuildError(`cannot listen on port ${candidate}: ${error.message}`);
+      if (error.code !== 'EADDRINUSE' || candidate >= port + 10)
+        throw new BuildError(`cannot listen on port ${candidate}: ${error.message}`);
     }
   }
 }

@@ -43,21 +43,21 @@ export async function must(command, args, options) {
  */
 export async function make(makefile, ...targets) {
   const args = ['-f', makefile, '--silent', '--no-print-directory', ...targets];
-  const isRule = (line) => /^  (cc|ld|opt) /.test(line);
+  const isRule = line => /^ {2}(cc|ld|opt) /.test(line);
   // Goals that are makefiles must be left out: make -n would start over for ever, waiting for them to be made.
-  const plan = targets.some((target) => target.endsWith('.mk')) ? '' : (output('make', ['-n', ...args]) ?? '');
-  const todo = plan.split('\n').filter((line) => line.startsWith("echo '  ")).length;
+  const plan = targets.some(target => target.endsWith('.mk')) ? '' : (output('make', ['-n', ...args]) ?? '');
+  const todo = plan.split('\n').filter(line => line.startsWith("echo '  ")).length;
   const terminal = process.stdout.isTTY;
   let done = 0;
   let rest = '';
-  const show = (line) => {
+  const show = line => {
     if (!isRule(line)) return console.log(terminal && done ? `\r\x1b[K${line}` : line);
     done++;
     if (terminal) process.stdout.write(`\r\x1b[K  ${done} of ${todo}  ${line.split('/').at(-1)}`);
     else if (done % 100 === 0) console.log(`  ${done} of ${todo} files`);
   };
   const status = await run('make', [`-j${availableParallelism()}`, ...args], {
-    onOutput: (text) => {
+    onOutput: text => {
       const lines = (rest + text).split('\n');
       rest = lines.pop();
       lines.forEach(show);
@@ -101,7 +101,7 @@ export async function aptInstall(packages) {
   await must('apt-get', ['-qq', 'update'], quiet);
   let log = '';
   const args = ['-qq', 'install', '-y', '--no-install-recommends', ...packages];
-  if ((await run('apt-get', args, { ...quiet, onOutput: (text) => (log += text) })) !== 0) {
+  if ((await run('apt-get', args, { ...quiet, onOutput: text => (log += text) })) !== 0) {
     console.error(log);
     throw new BuildError(`apt-get could not install ${packages.join(', ')} (see above)`);
   }

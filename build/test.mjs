@@ -1,5 +1,5 @@
 // npm test: sets up what is missing, runs every kind of test, and totals them on the last line.
-// usage: node build/test.mjs [format|native|wasm|types|js|browser|packaging]...      all of them by default
+// usage: node build/test.mjs [format|structure|native|wasm|types|js|browser|packaging]...      all of them by default
 import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkNode, ensureChromium, ensureModules, ensurePackages } from './setup.mjs';
@@ -18,8 +18,17 @@ function count(name, { passed = 0, failed = 0, skipped = 0 }) {
 function files(folder, pattern) {
   const path = join(ROOT, folder);
   if (!existsSync(path)) return [];
-  return readdirSync(path).filter((name) => pattern.test(name)).sort().map((name) => `${folder}/${name}`);
+  return readdirSync(path)
+    .filter(name => pattern.test(name))
+    .sort()
+    .map(name => `${folder}/${name}`);
 }
+
+/** The folders in a folder. */
+const folders = folder =>
+  readdirSync(join(ROOT, folder), { withFileTypes: true })
+    .filter(entry => entry.isDirectory())
+    .map(entry => `${folder}/${entry.name}`);
 
 /** One check that is a test by itself. */
 async function check(name, command, args) {
@@ -29,29 +38,29 @@ async function check(name, command, args) {
 
 // ---- the kinds ----
 
+/** Layout of C by clang-format, of JavaScript, CSS, HTML and JSON by Biome, which also lints. */
 async function format() {
-  const version = output('clang-format', ['--version'])?.match(/version (\d+)/)?.[1];
-  if (version !== '14') {
-    console.log(`  skipped: the layout of C files is checked with clang-format 14; here is ${version ?? 'none'}`);
-    return count('format', { skipped: 1 });
-  }
-  const sources = ['src', 'tests/c', 'tests/fuzz', 'tests/bench', 'build'].flatMap((folder) => files(folder, /\.[ch]$/));
+  const clangFormat = () => ['clang-format-14', 'clang-format'].find(name => /version 14\./.test(output(name, ['--version']) ?? ''));
+  if (!clangFormat()) await ensureCommands([['clang-format-14', 'clang-format-14']]);
+  const sources = ['src', ...folders('src'), 'tests/c', 'tests/fuzz', 'tests/bench', 'build'].flatMap(folder => files(folder, /\.[ch]$/));
   let report = '';
-  await run('clang-format', ['--dry-run', ...sources], { onOutput: (text) => (report += text) });
+  await run(clangFormat(), ['--dry-run', ...sources], { onOutput: text => (report += text) });
   const wrong = [...new Set(report.match(/^[^\s:]+(?=:\d+:\d+: )/gm))];
   if (wrong.length) console.log(`  \`npm run format\` would change: ${wrong.join(' ')}`);
-  count('format', wrong.length ? { failed: 1 } : { passed: 1 });
+  count('layout of C', wrong.length ? { failed: 1 } : { passed: 1 });
+  await ensurePackages();
+  await check('layout and lint of JavaScript, CSS and HTML', 'node_modules/.bin/biome', ['check', '--error-on-warnings']);
 }
 
 /** Runs one cmocka program and counts what it says; one that ends badly without saying so has failed. */
 async function cmocka(name, command, args, env) {
   let text = '';
-  const status = await run(command, args, { env, onOutput: (part) => (text += part) });
-  const number = (pattern) => Number(text.match(pattern)?.[1] ?? 0);
+  const status = await run(command, args, { env, onOutput: part => (text += part) });
+  const number = pattern => Number(text.match(pattern)?.[1] ?? 0);
   const result = {
-    passed: number(/^\[  PASSED  \] (\d+) test/m),
-    failed: number(/^\[  FAILED  \] (\d+) test/m),
-    skipped: number(/^\[  SKIPPED \] (\d+) test/m),
+    passed: number(/^\[ {2}PASSED {2}\] (\d+) test/m),
+    failed: number(/^\[ {2}FAILED {2}\] (\d+) test/m),
+    skipped: number(/^\[ {2}SKIPPED \] (\d+) test/m),
   };
   if (status !== 0 && result.failed === 0) result.failed = 1;
   if (status === 0 && result.passed + result.skipped === 0) result.failed = 1; // ended without running its tests
@@ -60,7 +69,10 @@ async function cmocka(name, command, args, env) {
 }
 
 async function native() {
-  await ensureCommands([['clang|gcc', 'clang'], ['make', 'make']]);
+  await ensureCommands([
+    ['clang|gcc', 'clang'],
+    ['make', 'make'],
+  ]);
   await step('build the C tests for this machine', () => make('build/native.mk', 'tests'));
   const env = { ASAN_OPTIONS: 'detect_leaks=1:abort_on_error=0', UBSAN_OPTIONS: 'print_stacktrace=1' };
   for (const file of files('tests/c', /^test_.*\.c$/)) {
@@ -88,13 +100,23 @@ async function node(name, env = {}) {
   if (tests.length === 0) return console.log(`  no tests in tests/${name}`);
   mkdirSync(join(ROOT, 'build/out'), { recursive: true });
   const tap = join(ROOT, `build/out/${name}.tap`);
-  const reporters = ['--test-reporter=spec', '--test-reporter-destination=stdout', '--test-reporter=tap', `--test-reporter-destination=${tap}`];
+  const reporters = [
+    '--test-reporter=spec',
+    '--test-reporter-destination=stdout',
+    '--test-reporter=tap',
+    `--test-reporter-destination=${tap}`,
+  ];
   const status = await run(process.execPath, ['--test', '--test-timeout=300000', ...reporters, ...tests], { env });
   const summary = readFileSync(tap, 'utf8');
-  const number = (key) => Number(summary.match(new RegExp(`^# ${key} (\\d+)$`, 'm'))?.[1] ?? 0);
+  const number = key => Number(summary.match(new RegExp(`^# ${key} (\\d+)$`, 'm'))?.[1] ?? 0);
   const result = { passed: number('pass'), failed: number('fail') + number('cancelled'), skipped: number('skipped') + number('todo') };
   if (status !== 0 && result.failed === 0) result.failed = 1;
   count(name, result);
+}
+
+async function structure() {
+  await ensurePackages();
+  await node('structure');
 }
 
 async function js() {
@@ -118,11 +140,11 @@ async function packaging() {
   await node('packaging', chromium ? { CHROMIUM: chromium } : {});
 }
 
-const KINDS = { format, native, wasm, types, js, browser, packaging };
+const KINDS = { format, structure, native, wasm, types, js, browser, packaging };
 
 await main(async () => {
   const asked = process.argv.slice(2);
-  const unknown = asked.find((name) => !(name in KINDS));
+  const unknown = asked.find(name => !(name in KINDS));
   if (unknown) throw new BuildError(`there are no ${unknown} tests; there are: ${Object.keys(KINDS).join(', ')}`);
   checkNode();
   if (!existsSync(join(ROOT, '../shared'))) console.log('There is no ../shared folder: tests that compare with its data are skipped.');

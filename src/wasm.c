@@ -5,8 +5,8 @@
  */
 #include <stdlib.h>
 
-#include "weights/checksum.h"
 #include "clip.h"
+#include "weights/checksum.h"
 
 #define EXPORT(name) __attribute__((export_name(#name), used, visibility("default")))
 
@@ -18,10 +18,9 @@ EXPORT(malloc) void *clip_wasm_malloc(size_t bytes) {
 }
 EXPORT(free) void clip_wasm_free(void *pointer) { free(pointer); }
 
-/* ---- engine ---- */
+/* ---- engine: lives as long as the instance ---- */
 
 EXPORT(engine_create) clip_engine *clip_wasm_engine_create(uint32_t threads) { return clip_engine_create(threads); }
-EXPORT(engine_destroy) void clip_wasm_engine_destroy(clip_engine *engine) { clip_engine_destroy(engine); }
 EXPORT(engine_work) void clip_wasm_engine_work(clip_engine *engine, uint32_t index) { clip_engine_work(engine, index); }
 EXPORT(engine_kernels) const char *clip_wasm_engine_kernels(const clip_engine *engine) { return clip_engine_kernels(engine); }
 EXPORT(checksum) uint32_t clip_wasm_checksum(const uint8_t *bytes, size_t length, uint32_t before) {

@@ -22,8 +22,7 @@ async function main(argv) {
     (name === undefined ? process.stderr : process.stdout).write(HELP);
     return name === undefined ? 2 : 0;
   }
-  if (!Object.hasOwn(COMMANDS, name))
-    throw new Usage(`there is no command ${JSON.stringify(name)}; see clip-wasm --help`);
+  if (!Object.hasOwn(COMMANDS, name)) throw new Usage(`there is no command ${JSON.stringify(name)}; see clip-wasm --help`);
   const command = COMMANDS[name];
   let parsed;
   try {

@@ -14,8 +14,8 @@
  */
 import { Clip, DEFAULT_TEMPLATE } from './index.js';
 
-/** @typedef {import('./input.js').ImageInput} ImageInput */
-/** @typedef {import('./session.js').Score} Score */
+/** @typedef {import('./pictures/input.js').ImageInput} ImageInput */
+/** @typedef {import('./session/session.js').Score} Score */
 
 /** Models that elements share, by name and precision. @type {Map<string, Promise<Clip>>} */
 const shared = new Map();
@@ -73,7 +73,10 @@ export class ClipClassifier extends Base {
   }
 
   get labels() {
-    return (this.getAttribute('labels') ?? '').split(',').map(label => label.trim()).filter(Boolean);
+    return (this.getAttribute('labels') ?? '')
+      .split(',')
+      .map(label => label.trim())
+      .filter(Boolean);
   }
 
   /** @param {string[]} labels */

@@ -2,7 +2,7 @@
 
 export const EMBEDDED = 'clip-mini';
 
-/** @returns {import('./sources/spec.js').SourceSpec & { type: 'http' }} */
+/** @returns {import('./models/sources/spec.js').SourceSpec & { type: 'http' }} */
 export const embeddedSpec = () => ({
   type: 'http',
   url: new URL('../weights/clip-mini/', import.meta.url).href,

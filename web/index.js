@@ -11,26 +11,26 @@
  *
  * Everything heavy happens in a worker. In Node, node.js takes this file's place, with the same API and no worker.
  */
-import { LocalClient, WorkerClient } from './client.js';
-import { unknownTo } from './concepts.js';
+import { LocalClient, WorkerClient } from './session/client.js';
+import { unknownTo } from './models/concepts.js';
 import { EMBEDDED, embeddedSpec } from './embedded.js';
 import { ClipError, isWellFormed } from './error.js';
-import { prepare } from './input.js';
-import { DTYPES, labelPrefixes } from './model.js';
-import { specOf } from './sources/spec.js';
-import { Store } from './store.js';
-import { chooseModule, compile } from './wasm.js';
+import { prepare } from './pictures/input.js';
+import { DTYPES, labelPrefixes } from './models/model.js';
+import { specOf } from './models/sources/spec.js';
+import { Store } from './models/store.js';
+import { chooseModule, compile } from './engine/wasm.js';
 
 export { ClipError };
 
-/** @typedef {import('./engine.js').Dtype} Dtype */
-/** @typedef {import('./client.js').Client} Client */
-/** @typedef {import('./client.js').CallOptions} CallOptions */
-/** @typedef {import('./input.js').ImageInput} ImageInput */
-/** @typedef {import('./session.js').Score} Score */
-/** @typedef {import('./session.js').SessionInfo} ClipInfo */
-/** @typedef {import('./sources/spec.js').SourceSpec} SourceSpec */
-/** @typedef {import('./download.js').Progress} DownloadProgress */
+/** @typedef {import('./engine/engine.js').Dtype} Dtype */
+/** @typedef {import('./session/client.js').Client} Client */
+/** @typedef {import('./session/client.js').CallOptions} CallOptions */
+/** @typedef {import('./pictures/input.js').ImageInput} ImageInput */
+/** @typedef {import('./session/session.js').Score} Score */
+/** @typedef {import('./session/session.js').SessionInfo} ClipInfo */
+/** @typedef {import('./models/sources/spec.js').SourceSpec} SourceSpec */
+/** @typedef {import('./models/download.js').Progress} DownloadProgress */
 /** @typedef {{ phase: 'warning', code: import('./error.js').ClipErrorCode, message: string }} WarningProgress */
 /** @typedef {DownloadProgress | WarningProgress} Progress */
 
@@ -64,7 +64,7 @@ const WASM = {
   'relaxed-threads': () => new URL('./wasm/clip-relaxed-threads.wasm', import.meta.url).href,
 };
 
-const startWorker = () => new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'clip-wasm' });
+const startWorker = () => new Worker(new URL('./session/worker.js', import.meta.url), { type: 'module', name: 'clip-wasm' });
 
 /** @template T @param {T | T[]} value @returns {T[]} */
 const listOf = value => (Array.isArray(value) ? value : [value]);
@@ -85,8 +85,7 @@ export class Clip {
    */
   static async load(model = EMBEDDED, options = {}) {
     const { dtype = 'q8', onProgress, signal } = options;
-    if (!DTYPES.includes(dtype))
-      throw new ClipError('bad-argument', `dtype is ${DTYPES.join(', ')}, not ${JSON.stringify(dtype)}.`);
+    if (!DTYPES.includes(dtype)) throw new ClipError('bad-argument', `dtype is ${DTYPES.join(', ')}, not ${JSON.stringify(dtype)}.`);
     /** @type {ClipError[]} */
     const warnings = [];
     const client = await this.connect(await this.locate(model, options), options, ({ code, message }) => {
@@ -112,21 +111,16 @@ export class Clip {
    *  @returns {Promise<Client>} */
   static async connect(source, { dtype, threads, cache, worker, wasm }, warn) {
     const chosen = chooseModule(worker === false ? 1 : threads);
-    const module =
-      wasm instanceof URL ? wasm.href : typeof wasm === 'string' ? new URL(wasm, document.baseURI).href : wasm;
+    const module = wasm instanceof URL ? wasm.href : typeof wasm === 'string' ? new URL(wasm, document.baseURI).href : wasm;
     const where = module ?? WASM[chosen.name]();
     // compiled while the worker's scripts still load; where only the worker may do that, it tries again
     const open = { dtype, cache, threads: chosen.threads, wasm: compile(where).catch(() => where), source };
     if (worker === false) {
-      const [{ Session }, { sourceOf }] = await Promise.all([import('./session.js'), import('./sources/index.js')]);
+      const [{ Session }, { sourceOf }] = await Promise.all([import('./session/session.js'), import('./models/sources/index.js')]);
       return new LocalClient(watch => Session.open({ ...open, source: sourceOf(source) }, watch), warn);
     }
     const start =
-      typeof worker === 'function'
-        ? worker
-        : worker
-          ? () => new Worker(worker, { type: 'module', name: 'clip-wasm' })
-          : startWorker;
+      typeof worker === 'function' ? worker : worker ? () => new Worker(worker, { type: 'module', name: 'clip-wasm' }) : startWorker;
     return new WorkerClient(start, open, warn);
   }
 
@@ -179,10 +173,7 @@ export class Clip {
     const texts = inputs.filter(one => typeof one === 'string');
     texts.forEach((text, i) => {
       if (!isWellFormed(text))
-        throw new ClipError(
-          'bad-text',
-          `Text ${i + 1} (${JSON.stringify(text.slice(0, 50))}) is not well-formed UTF-16.`,
-        );
+        throw new ClipError('bad-text', `Text ${i + 1} (${JSON.stringify(text.slice(0, 50))}) is not well-formed UTF-16.`);
     });
     const { pictures, transfer } = await this.#pictures(inputs.filter(one => typeof one !== 'string'));
     const ofPictures = pictures.length ? await this.#request('encodeImages', [pictures], { ...options, transfer }) : [];
@@ -222,10 +213,7 @@ export class Clip {
     return x.map(row =>
       Float32Array.from(y, column => {
         if (row.length !== column.length)
-          throw new ClipError(
-            'bad-argument',
-            `Embeddings of ${row.length} and ${column.length} numbers do not compare.`,
-          );
+          throw new ClipError('bad-argument', `Embeddings of ${row.length} and ${column.length} numbers do not compare.`);
         return row.reduce((sum, value, i) => sum + value * column[i], 0);
       }),
     );
@@ -233,7 +221,7 @@ export class Clip {
 
   /** What is kept in IndexedDB. */
   static cache = {
-    /** @returns {Promise<import('./store.js').CachedModel[]>} */
+    /** @returns {Promise<import('./models/store.js').CachedModel[]>} */
     list: () => withStore(store => store.list(), []),
     /** Forgets a model, by the id that list gives; chunks that other models share stay. @param {string} id @returns {Promise<boolean>} */
     delete: id => withStore(store => store.delete(id, labelPrefixes), false),
@@ -244,13 +232,11 @@ export class Clip {
   /** @param {any[]} inputs */
   async #pictures(inputs) {
     const { picture: prepareOne } = /** @type {typeof Clip} */ (this.constructor);
-    const prepared = await Promise.all(
-      inputs.map((input, i) => prepareOne(input, inputs.length > 1 ? `Picture ${i + 1}` : 'The picture')),
-    );
+    const prepared = await Promise.all(inputs.map((input, i) => prepareOne(input, inputs.length > 1 ? `Picture ${i + 1}` : 'The picture')));
     return { pictures: prepared.map(one => one.picture), transfer: prepared.flatMap(one => one.transfer ?? []) };
   }
 
-  /** @param {import('./session.js').Call} call @param {any[]} args @param {CallOptions} [options] */
+  /** @param {import('./session/session.js').Call} call @param {any[]} args @param {CallOptions} [options] */
   #request(call, args, options = {}) {
     return this.client.request(call, args, { onProgress: this.onProgress, ...options });
   }
@@ -286,10 +272,7 @@ export const pipeline = (task, model, options) => pipelineOf(Clip, task, model, 
 /** @param {typeof Clip} Class @param {string} task @param {string | null} [model] @param {any} [options] @returns {Promise<ZeroShotPipeline>} */
 export async function pipelineOf(Class, task, model, { dtype, progress_callback, device: _, ...options } = {}) {
   if (task !== 'zero-shot-image-classification') {
-    throw new ClipError(
-      'bad-argument',
-      `This package knows the task zero-shot-image-classification, not ${JSON.stringify(task)}.`,
-    );
+    throw new ClipError('bad-argument', `This package knows the task zero-shot-image-classification, not ${JSON.stringify(task)}.`);
   }
   const clip = await Class.load(model ?? undefined, {
     onProgress: progress_callback,

@@ -3,42 +3,39 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { LocalClient } from './client.js';
+import { LocalClient } from './session/client.js';
 import { EMBEDDED } from './embedded.js';
 import { ClipError } from './error.js';
 import { Clip as Base, pipelineOf } from './index.js';
-import { Session } from './session.js';
-import { FolderSource } from './sources/folder.js';
-import { sourceOf } from './sources/index.js';
-import { specOf } from './sources/spec.js';
-import { chooseModule } from './wasm.js';
+import { Session } from './session/session.js';
+import { FolderSource } from './models/sources/folder.js';
+import { sourceOf } from './models/sources/index.js';
+import { specOf } from './models/sources/spec.js';
+import { chooseModule } from './engine/wasm.js';
 
 export { ClipError };
 export { DEFAULT_TEMPLATE } from './index.js';
 
-/** Bytes of one of the four modules. @param {import('./wasm.js').ModuleName} name */
+/** Bytes of one of the four modules. @param {import('./engine/wasm.js').ModuleName} name */
 export const readModule = name => readFile(new URL(`./wasm/clip-${name}.wasm`, import.meta.url));
 
-/** @type {import('./instance.js').SpawnThread} */
+/** @type {import('./engine/instance.js').SpawnThread} */
 export function spawnThread(start) {
-  const worker = new Worker(new URL('./node-thread.js', import.meta.url), { workerData: start });
+  const worker = new Worker(new URL('./engine/node-thread.js', import.meta.url), { workerData: start });
   worker.unref();
-  const started = new Promise((resolve, reject) =>
-    worker.once('message', () => resolve(undefined)).once('error', reject),
-  );
+  const started = new Promise((resolve, reject) => worker.once('message', () => resolve(undefined)).once('error', reject));
   return { started, terminate: () => void worker.terminate() };
 }
 
-/** @param {import('./sources/spec.js').SourceSpec} spec */
+/** @param {import('./models/sources/spec.js').SourceSpec} spec */
 export function nodeSource(spec) {
   if (spec.type === 'folder') return new FolderSource(spec.path);
   return sourceOf(spec);
 }
 
-/** @param {any} model @param {{ revision?: string, hub?: string }} [options] @returns {import('./sources/spec.js').SourceSpec} */
+/** @param {any} model @param {{ revision?: string, hub?: string }} [options] @returns {import('./models/sources/spec.js').SourceSpec} */
 export function nodeSpec(model, options = {}) {
-  if (model === EMBEDDED)
-    return { type: 'folder', path: fileURLToPath(new URL(`../weights/${EMBEDDED}/`, import.meta.url)) };
+  if (model === EMBEDDED) return { type: 'folder', path: fileURLToPath(new URL(`../weights/${EMBEDDED}/`, import.meta.url)) };
   const path = model instanceof URL && model.protocol === 'file:' ? fileURLToPath(model) : model;
   if (typeof path === 'string' && !/^https?:/.test(path) && (existsSync(path) || /^[./]/.test(path))) {
     if (!existsSync(path)) throw new ClipError('not-found', `There is no folder ${path}.`);
@@ -53,11 +50,11 @@ export class Clip extends Base {
     return nodeSpec(model, options);
   }
 
-  /** @protected @override @param {import('./sources/spec.js').SourceSpec} source @param {import('./index.js').LoadOptions} options
-   *  @param {(warning: import('./error.js').PlainError) => void} warn @returns {Promise<import('./client.js').Client>} */
+  /** @protected @override @param {import('./models/sources/spec.js').SourceSpec} source @param {import('./index.js').LoadOptions} options
+   *  @param {(warning: import('./error.js').PlainError) => void} warn @returns {Promise<import('./session/client.js').Client>} */
   static async connect(source, { dtype, threads = 1, cache, wasm }, warn) {
     const chosen = chooseModule(threads);
-    const open = async (/** @type {import('./session.js').SessionWatch} */ watch) =>
+    const open = async (/** @type {import('./session/session.js').SessionWatch} */ watch) =>
       Session.open(
         {
           dtype,
@@ -72,7 +69,7 @@ export class Clip extends Base {
     return new LocalClient(open, warn);
   }
 
-  /** @protected @override @param {import('./input.js').ImageInput} input @param {string} label */
+  /** @protected @override @param {import('./pictures/input.js').ImageInput} input @param {string} label */
   static async picture(input, label) {
     const path = input instanceof URL && input.protocol === 'file:' ? fileURLToPath(input) : input;
     if (typeof path !== 'string' || /^(https?|data|blob):/.test(path)) return Base.picture(input, label);

@@ -65,7 +65,10 @@ export const cylinder = (x, y, z, r, h, round = 0) => {
 export const torus = (x, y, z, R, r) => Math.hypot(Math.hypot(x, z) - R, y) - r;
 /** A rod from a to b whose radius goes from r to s. */
 export const rod = (x, y, z, a, b, r, s = r) => {
-  const [p, q] = [[x - a[0], y - a[1], z - a[2]], [b[0] - a[0], b[1] - a[1], b[2] - a[2]]];
+  const [p, q] = [
+    [x - a[0], y - a[1], z - a[2]],
+    [b[0] - a[0], b[1] - a[1], b[2] - a[2]],
+  ];
   const t = clamp(dot(p, q) / dot(q, q));
   return Math.hypot(p[0] - q[0] * t, p[1] - q[1] * t, p[2] - q[2] * t) - mix(r, s, t);
 };
@@ -150,9 +153,13 @@ function shade(scene, origin, d) {
   const reflected = scene.sky(mirror);
   const shine = gloss * Math.max(0, dot(n, half)) ** hard * (lit > 0 ? lit / Math.max(facing, 0.05) : 0) * (hard + 8) * 0.03;
   const behind = through * Math.max(0, -facing) * 0.7;
-  const out = color.map((c, i) =>
-    c * (sunColor[i] * (lit + behind) + above[i] * open * (scene.ambient ?? 0.5)) +
-    sunColor[i] * shine + reflected[i] * open * gloss * (0.05 + 0.6 * edge) + glow[i]);
+  const out = color.map(
+    (c, i) =>
+      c * (sunColor[i] * (lit + behind) + above[i] * open * (scene.ambient ?? 0.5)) +
+      sunColor[i] * shine +
+      reflected[i] * open * gloss * (0.05 + 0.6 * edge) +
+      glow[i],
+  );
   return scene.air ? scene.air(out, t, d) : out;
 }
 
@@ -179,7 +186,11 @@ export function render(scene, width, height, rays) {
         const aim = [0, 1, 2].map(i => (forward[i] + right[i] * u + up[i] * v) * focus);
         const [r, a] = [blur * Math.sqrt(hash(s, x, y)), 2 * Math.PI * hash(s, y, x)];
         const lens = [0, 1, 2].map(i => (right[i] * Math.cos(a) + up[i] * Math.sin(a)) * r);
-        const color = shade(scene, [0, 1, 2].map(i => eye[i] + lens[i]), unit([0, 1, 2].map(i => aim[i] - lens[i])));
+        const color = shade(
+          scene,
+          [0, 1, 2].map(i => eye[i] + lens[i]),
+          unit([0, 1, 2].map(i => aim[i] - lens[i])),
+        );
         for (let i = 0; i < 3; i++) sum[i] += clamp(color[i], 0, 4);
       }
       const grain = 1 + 0.02 * (hash(x, y, 99) - 0.5);

@@ -1,7 +1,7 @@
 /* compare.c - embeddings to scores: cosine similarity and softmax. */
-#include <math.h>
+#include "compute/compare.h"
 
-#include "clip.h"
+#include <math.h>
 
 /* Sums in double: a caller may compare vectors of any size, and a score's last digit should not depend on the order. */
 static double dot(const float *x, const float *y, size_t width) {

@@ -1,5 +1,8 @@
 /* linear.h - y = W x + b for rows of x, in f32, int8 or int4: one interface, several kernels behind it.
  *
+ * The room compute/: arithmetic on arrays - products, convolutions, attention, comparison - in kernels for each level of SIMD, and the
+ * threads that share it. Knows no model and no file.
+ *
  *     rows of f32 --clip_activations_set, _set_layer_norm--> rows as the kernels read them --clip_linear_forward--> rows of f32
  *
  * f32: activations stay as they are. int8: each row (token) of activations is quantized by itself to 8 bits with its own scale, each
@@ -17,6 +20,8 @@
 #include "status.h"
 
 typedef enum { CLIP_F32 = 0, CLIP_Q8 = 1, CLIP_Q4 = 2 } clip_precision;
+
+#define CLIP_Q4_BLOCK 64 /* inputs that int4 packs together; rows of another multiple are kept in int8 */
 
 /* The kernels in force, see kernels.h. */
 typedef struct clip_kernels clip_kernels;

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "compute/linear_panel.h"
-#include "weights/quantize.h"
 #include "compute/simd.h"
 
 static size_t round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }

@@ -6,7 +6,7 @@
 
 #include "image/bytes.h"
 #include "image/exif.h"
-#include "image/image.h"
+#include "image/limits.h"
 
 static clip_status set_size(clip_header *header, uint32_t width, uint32_t height) {
     header->width = width;

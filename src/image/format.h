@@ -11,7 +11,7 @@ typedef enum { CLIP_JPEG, CLIP_PNG, CLIP_GIF, CLIP_BMP, CLIP_PSD, CLIP_PNM } cli
 
 typedef struct {
     clip_format format;
-    uint32_t width, height; /* pixels as stored; neither 0 nor more than image.h allows */
+    uint32_t width, height; /* pixels as stored; neither 0 nor more than limits.h allows */
     uint32_t orientation;   /* 1..8 */
     size_t data;            /* JPEG: just past the first scan's marker. PNM, BMP: where pixels begin. PSD: the compression field */
     uint32_t channels;      /* channels stored; BMP: bits a pixel */

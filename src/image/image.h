@@ -1,5 +1,7 @@
 /* image.h - photo bytes to the square RGB8 crop that a model sees, bit for bit as Pillow and transformers make it.
  *
+ * The room image/: the bytes of a photo to the pixels that a tower reads. Knows no model. It may use compute/.
+ *
  *     bytes --format.c--> header --decode.c, bmp.c, psd.c, pnm.c--> rows of RGB
  *           --resize.c: orientation, bicubic, centre crop--> (size, size, 3)
  *
@@ -13,11 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "image/limits.h"
 #include "status.h"
-
-#define CLIP_IMAGE_MAX_CROP   1024         /* pixels a side of a crop */
-#define CLIP_IMAGE_MAX_SIDE   65535        /* pixels; what JPEG can say */
-#define CLIP_IMAGE_MAX_PIXELS (256u << 20) /* 268 megapixels: 805 MB as RGB8, what a 32-bit address space can bear */
 
 typedef struct {
     uint32_t width, height; /* pixels, as stored, before orientation */

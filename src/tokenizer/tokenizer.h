@@ -1,5 +1,7 @@
 /* tokenizer.h - CLIP's byte-pair encoding: text to token ids.
  *
+ * The room tokenizer/: text to token ids, and what of Unicode that asks for. Knows no model.
+ *
  * Target: the ids of Hugging Face's tokenizer.json of openai/clip-vit-base-patch32: NFC, runs of white space to one space,
  * lower case, split into words, letters' runs, single digits and other runs, bytes to printable symbols, merges by rank.
  * The merges list alone defines the vocabulary: 256 byte symbols, the same with </w>, one entry per merge, then

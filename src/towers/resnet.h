@@ -4,9 +4,9 @@
 #define CLIP_RESNET_H
 
 #include "compute/attention.h"
-#include "weights/config.h"
 #include "compute/convolution.h"
 #include "compute/linear.h"
+#include "weights/config.h"
 #include "weights/slots.h"
 
 /* A convolution and its BatchNorm. */

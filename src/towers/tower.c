@@ -1,17 +1,17 @@
-/* tower.c - a tower from configuration to embeddings: allocates it, feeds it a file as it streams, runs it. */
+#include "towers/tower.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine.h"
-#include "weights/names.h"
 #include "image/pixels.h"
-#include "weights/quantize.h"
 #include "towers/resnet.h"
-#include "weights/slots.h"
-#include "weights/stream.h"
 #include "towers/text.h"
 #include "towers/vit.h"
+#include "weights/names.h"
+#include "weights/quantize.h"
+#include "weights/slots.h"
+#include "weights/stream.h"
 
 #define MAX_MERGES (32u << 20) /* bytes; CLIP's list has half a megabyte */
 
@@ -20,8 +20,8 @@
 #define SMALL_TOWER (24u << 20)
 
 struct clip_tower {
-    clip_engine *engine;
-    const clip_kernels *kernels; /* the engine's */
+    const clip_machine *machine;
+    const clip_kernels *kernels; /* the machine's */
     clip_tower_kind kind;
     clip_precision precision;
     clip_config config;
@@ -97,21 +97,21 @@ static clip_status layout_slots(clip_tower *tower) {
     return CLIP_OK;
 }
 
-clip_status clip_tower_create(clip_tower **out, clip_engine *engine, clip_tower_kind kind, const char *config, size_t length,
-                              clip_precision precision) {
+clip_status clip_tower_create_on(clip_tower **out, const clip_machine *machine, clip_tower_kind kind, const char *config,
+                                 size_t length, clip_precision precision) {
     *out = NULL;
     if ((kind != CLIP_VISION && kind != CLIP_TEXT) || precision > CLIP_Q4) return CLIP_ERROR_ARGUMENT;
     clip_tower *tower = calloc(1, sizeof *tower);
     if (!tower) return CLIP_ERROR_MEMORY;
-    tower->engine = engine;
-    tower->kernels = &engine->kernels;
+    tower->machine = machine;
+    tower->kernels = &machine->kernels;
     tower->kind = kind;
     tower->precision = precision;
     clip_arena weights = clip_arena_measure(), workspace = clip_arena_measure();
     clip_status status = clip_config_parse(&tower->config, config, length);
     if (status == CLIP_OK) status = layout(tower, &weights, &workspace);
     if (status == CLIP_OK && weights.used < SMALL_TOWER) {
-        tower->kernels = &engine->exact;
+        tower->kernels = &machine->exact;
         weights = workspace = clip_arena_measure();
         status = layout(tower, &weights, &workspace);
     }
@@ -262,7 +262,7 @@ void clip_tower_drop_merges(clip_tower *tower) {
 
 static void encode_planes(clip_tower *tower, const float *planes, float *embedding) {
     const clip_kernels *kernels = tower->kernels;
-    clip_pool *pool = tower->engine->pool;
+    clip_pool *pool = tower->machine->pool;
     if (architecture_of(tower) == RESNET)
         clip_resnet_forward(&tower->model.resnet, kernels, pool, &tower->state.resnet, planes, embedding);
     else clip_vit_forward(&tower->model.vit, kernels, pool, &tower->state.vit, planes, embedding);
@@ -289,6 +289,6 @@ clip_status clip_vision_encode_pixels(clip_tower *tower, const float *pixels, si
 
 clip_status clip_text_encode(clip_tower *tower, const uint32_t *ids, const uint32_t *lengths, size_t count, float *embeddings) {
     if (tower->kind != CLIP_TEXT || !tower->ready) return CLIP_ERROR_ARGUMENT;
-    return clip_text_forward(&tower->model.text, tower->kernels, tower->engine->pool, &tower->state.text, ids, lengths, count,
+    return clip_text_forward(&tower->model.text, tower->kernels, tower->machine->pool, &tower->state.text, ids, lengths, count,
                              embeddings);
 }

@@ -11,8 +11,8 @@
 
 #include "arena.h"
 #include "compute/attention.h"
-#include "weights/config.h"
 #include "compute/linear.h"
+#include "weights/config.h"
 #include "weights/slots.h"
 
 #define CLIP_SLOTS_PER_BLOCK 18

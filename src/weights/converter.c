@@ -3,12 +3,12 @@
  * Sizes follow from shapes, so the output's header can be written as soon as the input's was read, and each row leaves as soon as
  * it came: memory does not grow with the model.
  */
+#include "weights/converter.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "clip.h"
-#include "weights/names.h"
 #include "weights/quantize.h"
 #include "weights/stream.h"
 

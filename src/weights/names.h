@@ -4,6 +4,8 @@
 
 #include "weights/slots.h"
 
+typedef enum { CLIP_VISION = 0, CLIP_TEXT = 1 } clip_tower_kind;
+
 typedef struct {
     char name[CLIP_TENSOR_NAME]; /* OpenAI's name, without ".scale" */
     int vision, text;            /* which towers it belongs to; logit_scale belongs to both */

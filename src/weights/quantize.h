@@ -22,10 +22,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "compute/linear.h"
 #include "weights/safetensors.h"
 
-#define CLIP_Q4_BLOCK 64 /* inputs; rows of another multiple are kept in int8 */
-#define CLIP_Q4_BYTES 37
+#define CLIP_Q4_BYTES 37 /* for CLIP_Q4_BLOCK inputs */
 
 /* Bytes of `count` weights in int4, a multiple of CLIP_Q4_BLOCK. */
 static inline size_t clip_q4_bytes(size_t count) { return count / CLIP_Q4_BLOCK * CLIP_Q4_BYTES; }

@@ -2,8 +2,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "weights/quantize.h"
 #include "compute/simd.h"
+#include "weights/quantize.h"
 
 #define GROUP  8
 #define CURVES 16 /* and as many mirror images */

@@ -1,5 +1,8 @@
 /* slots.h - where each tensor of a model goes: a table that a tower fills with the names it wants and their places.
  *
+ * The room weights/: what lies in a model's files - configuration, names, containers, quantized forms - and the way from there to
+ * its places in memory or to our own form. It may use compute/.
+ *
  * Names are OpenAI's ("visual.transformer.resblocks.0.ln_1.weight"); Hugging Face's are translated on the way in, see
  * names.h. A tensor may be floating point, or quantized (quantize.h): int8 as I8 (rows, columns), int4 as U8
  * (rows, clip_q4_bytes(columns)), with its scales (rows) in "<name>.scale". A slot takes whichever its place can hold,

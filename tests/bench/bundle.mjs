@@ -34,7 +34,7 @@ export async function bundlePage() {
   fs.mkdirSync(folder, { recursive: true });
   fs.copyFileSync(path.join(ROOT, 'tests/bench/bench.html'), path.join(folder, 'bench.html'));
   fs.writeFileSync(path.join(folder, 'bench-page.js'), (await bundle('tests/bench/bench-page.js')).outputFiles[0].contents);
-  fs.writeFileSync(path.join(folder, 'worker.js'), (await bundle('web/worker.js')).outputFiles[0].contents);
+  fs.writeFileSync(path.join(folder, 'worker.js'), (await bundle('web/session/worker.js')).outputFiles[0].contents);
   fs.cpSync(path.join(ROOT, 'web/wasm'), path.join(folder, 'wasm'), { recursive: true });
 }
 
@@ -43,9 +43,9 @@ const compressed = (/** @type {Uint8Array} */ bytes) => brotliCompressSync(bytes
 /** What a page must load before it fetches a model, in bytes, as a server sends it. */
 export async function downloads() {
   const [script, worker] = await Promise.all(
-    ['web/index.js', 'web/worker.js'].map(async (entry) => compressed((await bundle(entry)).outputFiles[0].contents)),
+    ['web/index.js', 'web/session/worker.js'].map(async entry => compressed((await bundle(entry)).outputFiles[0].contents)),
   );
-  return ['simd', 'relaxed', 'simd-threads', 'relaxed-threads'].map((name) => {
+  return ['simd', 'relaxed', 'simd-threads', 'relaxed-threads'].map(name => {
     const module = compressed(fs.readFileSync(path.join(ROOT, `web/wasm/clip-${name}.wasm`)));
     return { name, script, worker, module, total: script + worker + module };
   });

@@ -4,9 +4,17 @@ import os from 'node:os';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
 
-const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
 
-const read = (file) => {
+const read = file => {
   try {
     return fs.readFileSync(file, 'utf8');
   } catch {
@@ -17,18 +25,20 @@ const read = (file) => {
 /** Pids below this process, with their command lines. */
 function descendants() {
   const children = {};
-  for (const pid of fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+  for (const pid of fs.readdirSync('/proc').filter(name => /^\d+$/.test(name))) {
     const parent = read(`/proc/${pid}/stat`).split(') ')[1]?.split(' ')[1];
     (children[parent] ??= []).push(pid);
   }
-  const found = [], queue = [String(process.pid)];
+  const found = [],
+    queue = [String(process.pid)];
   while (queue.length) for (const child of children[queue.pop()] ?? []) found.push(child), queue.push(child);
   return found;
 }
 
 /** CPU milliseconds of a process's threads: its main one, and all. */
 function cpuOf(pid) {
-  let main = 0, all = 0;
+  let main = 0,
+    all = 0;
   let tasks = [];
   try {
     tasks = fs.readdirSync(`/proc/${pid}/task`);
@@ -43,20 +53,26 @@ function cpuOf(pid) {
 
 /** The renderer that has worked most: the page's, since one page is open at a time. */
 export function rendererCpu() {
-  return descendants()
-    .filter((pid) => read(`/proc/${pid}/cmdline`).includes('--type=renderer'))
-    .map(cpuOf)
-    .sort((a, b) => b.all - a.all)[0] ?? null;
+  return (
+    descendants()
+      .filter(pid => read(`/proc/${pid}/cmdline`).includes('--type=renderer'))
+      .map(cpuOf)
+      .sort((a, b) => b.all - a.all)[0] ?? null
+  );
 }
 
-const peakOf = (pid) => Number(/VmHWM:\s+(\d+)/.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) / 1024;
+const peakOf = pid => Number(/VmHWM:\s+(\d+)/.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) / 1024;
 
 export const newProfile = () => fs.mkdtempSync(path.join(os.tmpdir(), 'clip-bench-'));
 
 /** Opens one page in a browser of its own and answers window.__result. @param {string} url @param {string} [profile] kept if given */
 export async function visit(url, profile) {
   const folder = profile ?? newProfile();
-  const context = await chromium.launchPersistentContext(folder, { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: FLAGS });
+  const context = await chromium.launchPersistentContext(folder, {
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    headless: true,
+    args: FLAGS,
+  });
   try {
     const page = await context.newPage();
     await page.exposeFunction('__cpu', rendererCpu);

@@ -24,7 +24,10 @@ import { imageMacs, makeModel } from './models.mjs';
 import { runPeer } from './peer.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const CACHE = path.join(process.env.CLIP_WASM_CACHE ?? path.join(process.env.XDG_CACHE_HOME ?? path.join(os.homedir(), '.cache'), 'clip-wasm'), 'bench');
+const CACHE = path.join(
+  process.env.CLIP_WASM_CACHE ?? path.join(process.env.XDG_CACHE_HOME ?? path.join(os.homedir(), '.cache'), 'clip-wasm'),
+  'bench',
+);
 
 const { values: options } = parseArgs({
   options: {
@@ -40,11 +43,16 @@ const { values: options } = parseArgs({
   },
 });
 if (options.help) {
-  console.log(fs.readFileSync(fileURLToPath(import.meta.url), 'utf8').split('*/')[0].replace(/^\/?[ *]*\*? ?/gm, ''));
+  console.log(
+    fs
+      .readFileSync(fileURLToPath(import.meta.url), 'utf8')
+      .split('*/')[0]
+      .replace(/^\/?[ *]*\*? ?/gm, ''),
+  );
   process.exit(0);
 }
-const list = (name) => options[name].split(',').filter(Boolean);
-const note = (text) => process.stderr.write(`${text}\n`);
+const list = name => options[name].split(',').filter(Boolean);
+const note = text => process.stderr.write(`${text}\n`);
 
 /** Converts each model to each dtype, once. */
 function prepareModels() {
@@ -54,7 +62,9 @@ function prepareModels() {
       if (fs.existsSync(path.join(folder, 'clip.json'))) continue;
       note(`making ${name} in ${dtype}`);
       const source = makeModel(name, path.join(CACHE, 'sources', name));
-      execFileSync(process.execPath, [path.join(ROOT, 'web/cli.js'), 'convert', source, '--dtype', dtype, '-o', folder], { stdio: ['ignore', 'ignore', 'inherit'] });
+      execFileSync(process.execPath, [path.join(ROOT, 'web/cli.js'), 'convert', source, '--dtype', dtype, '-o', folder], {
+        stdio: ['ignore', 'ignore', 'inherit'],
+      });
     }
 }
 
@@ -92,23 +102,49 @@ async function measure() {
     root: ROOT,
     mounts: { '/our-models/': path.join(CACHE, 'models'), '/images/': path.join(ROOT, 'weights/samples') },
   });
-  const page = (query) => `${site.url}${BUNDLE}/bench.html?${new URLSearchParams({ n: options.n, warm: options.warm, image: `/images/${samples[0].file}`, ...query })}`;
+  const page = query =>
+    `${site.url}${BUNDLE}/bench.html?${new URLSearchParams({ n: options.n, warm: options.warm, image: `/images/${samples[0].file}`, ...query })}`;
   try {
     for (const name of list('models'))
       for (const dtype of list('dtypes')) {
-        const model = `/our-models/${name}/${dtype}/`, label = `${name} ${dtype}`;
+        const model = `/our-models/${name}/${dtype}/`,
+          label = `${name} ${dtype}`;
         for (const module of list('modules'))
           for (const threads of list('threads')) {
-            const query = { mode: 'warmVision', model, dtype, threads, ...(module === 'best' ? {} : { module: module + (threads === '1' ? '' : '-threads') }) };
+            const query = {
+              mode: 'warmVision',
+              model,
+              dtype,
+              threads,
+              ...(module === 'best' ? {} : { module: module + (threads === '1' ? '' : '-threads') }),
+            };
             const result = await visit(page(query));
-            const time = result.image_encode_ms, ms = threads === '1' ? (time.cpu_all ?? time.med) : time.med;
-            const speed = imageMacs(name) / ms / 1e6, best = dtype === 'f32' ? limit.f32 : limit.int8;
-            row(`${label}, image, ${threads} thread${threads === '1' ? '' : 's'}, ${module} module`, ms, threads === '1' ? 'ms CPU' : 'ms', `${result.info.kernels}; ${speed.toFixed(1)} GMAC/s, ${(speed / best).toFixed(2)} of the limit; wall ${time.med.toFixed(1)}; first ${result.first_ms.toFixed(0)} ms`);
+            const time = result.image_encode_ms,
+              ms = threads === '1' ? (time.cpu_all ?? time.med) : time.med;
+            const speed = imageMacs(name) / ms / 1e6,
+              best = dtype === 'f32' ? limit.f32 : limit.int8;
+            row(
+              `${label}, image, ${threads} thread${threads === '1' ? '' : 's'}, ${module} module`,
+              ms,
+              threads === '1' ? 'ms CPU' : 'ms',
+              `${result.info.kernels}; ${speed.toFixed(1)} GMAC/s, ${(speed / best).toFixed(2)} of the limit; wall ${time.med.toFixed(1)}; first ${result.first_ms.toFixed(0)} ms`,
+            );
           }
         const text = await visit(page({ mode: 'warmText', model, dtype, threads: 1 }));
-        for (const count of [1, 10, 100]) row(`${label}, ${count} new label${count > 1 ? 's' : ''}`, text[`text${count}_pad_longest`].cpu_all ?? text[`text${count}_pad_longest`].med, 'ms CPU');
+        for (const count of [1, 10, 100])
+          row(
+            `${label}, ${count} new label${count > 1 ? 's' : ''}`,
+            text[`text${count}_pad_longest`].cpu_all ?? text[`text${count}_pad_longest`].med,
+            'ms CPU',
+          );
         const call = await visit(page({ mode: 'pipe', model, dtype, threads: 1 }));
-        for (const count of [1, 10, 100]) row(`${label}, whole call, ${count} known label${count > 1 ? 's' : ''}`, call[`labels${count}`].cpu_all ?? call[`labels${count}`].med, 'ms CPU', `wall ${call[`labels${count}`].med.toFixed(1)}`);
+        for (const count of [1, 10, 100])
+          row(
+            `${label}, whole call, ${count} known label${count > 1 ? 's' : ''}`,
+            call[`labels${count}`].cpu_all ?? call[`labels${count}`].med,
+            'ms CPU',
+            `wall ${call[`labels${count}`].med.toFixed(1)}`,
+          );
         row(`${label}, longest block of the page's main thread`, call.longest_main_thread_block_ms, 'ms');
         const profile = newProfile();
         const first = await visit(page({ mode: 'cold', model, dtype, threads: 1 }), profile);
@@ -126,7 +162,17 @@ async function measure() {
 note(`${os.cpus()[0].model}, ${os.cpus().length} cores, Node ${process.version}`);
 prepareModels();
 await bundlePage();
-if (options.peer) await runPeer({ folder: path.resolve(options.peer), cache: CACHE, root: ROOT, dtypes: list('dtypes'), n: options.n, warm: options.warm, row, note });
+if (options.peer)
+  await runPeer({
+    folder: path.resolve(options.peer),
+    cache: CACHE,
+    root: ROOT,
+    dtypes: list('dtypes'),
+    n: options.n,
+    warm: options.warm,
+    row,
+    note,
+  });
 else await measure();
 if (options.json) console.log(JSON.stringify(rows, null, 1));
 process.exit(0);

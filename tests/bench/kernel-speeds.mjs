@@ -10,16 +10,16 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Runs in the engine that is measured, so it must stand alone. */
 async function measure({ base64, shapes }) {
-  const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+  const bytes = Uint8Array.from(atob(base64), c => c.charCodeAt(0));
   if (!WebAssembly.validate(bytes)) return null;
   const { exports } = (await WebAssembly.instantiate(bytes, {})).instance;
   exports._initialize();
-  const text = (pointer) => {
+  const text = pointer => {
     const memory = new Uint8Array(exports.memory.buffer);
     return String.fromCharCode(...memory.subarray(pointer, memory.indexOf(0, pointer)));
   };
   const best = (work, macs) => {
-    for (let end = performance.now() + 500; performance.now() < end;) work(1); // lets the engine's optimizing compiler come in
+    for (let end = performance.now() + 500; performance.now() < end; ) work(1); // lets the engine's optimizing compiler come in
     let start = performance.now();
     work(1);
     const times = Math.max(1, Math.round(4 / Math.max(0.001, performance.now() - start)));
@@ -32,15 +32,15 @@ async function measure({ base64, shapes }) {
     return macs / least / 1e6;
   };
   const rows = [];
-  for (const name of Object.keys(exports).filter((key) => key.startsWith('limit_')))
-    rows.push({ what: name.replace('_', ': ').replaceAll('_', ' '), speed: best((n) => exports[name](n * 10000), exports[name](0) * 10000) });
+  for (const name of Object.keys(exports).filter(key => key.startsWith('limit_')))
+    rows.push({ what: name.replace('_', ': ').replaceAll('_', ' '), speed: best(n => exports[name](n * 10000), exports[name](0) * 10000) });
   const sources = ['simd', 'best', 'pairs', 'XNNPACK'];
   for (const [count, input, output] of shapes)
     for (const [precision, dtype] of ['f32', 'q8', 'q4'].entries())
       for (const [source, name] of sources.entries()) {
         if (name === 'pairs' || !exports.setup(source, precision, count, input, output)) continue;
         if (name === 'best' && text(exports.kernels()) === 'simd') continue;
-        const speed = best((n) => exports.run(n), count * input * output);
+        const speed = best(n => exports.run(n), count * input * output);
         const layer = `${count}x${input}x${output} ${dtype}`;
         rows.push({ what: `${layer} ${name === 'best' ? text(exports.kernels()) : name}`, layer, speed, error: exports.error() });
       }
@@ -50,7 +50,10 @@ async function measure({ base64, shapes }) {
 }
 
 async function inChromium(argument) {
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu'],
+  });
   try {
     return await (await browser.newPage()).evaluate(measure, argument);
   } finally {

@@ -8,8 +8,8 @@
 #include <xnnpack.h>
 
 #include "../../src/compute/kernels.h"
-#include "../../src/weights/quantize.h"
 #include "../../src/compute/simd.h"
+#include "../../src/weights/quantize.h"
 
 #define EXPORT(name) __attribute__((export_name(#name), used, visibility("default")))
 

@@ -17,7 +17,7 @@ const { values: options } = parseArgs({
   },
 });
 
-const shapes = options.shapes.split(',').map((shape) => shape.split('x').map(Number));
+const shapes = options.shapes.split(',').map(shape => shape.split('x').map(Number));
 const all = [];
 for (const engine of options.engines.split(','))
   for (const module of ['simd', 'relaxed']) {
@@ -26,7 +26,9 @@ for (const engine of options.engines.split(','))
     for (const { what, speed, ratio, error } of rows) {
       all.push({ engine, module, what, speed, ratio, error });
       if (!options.json)
-        console.log(`${engine.padEnd(9)} ${module.padEnd(8)} ${what.padEnd(36)} ${speed.toFixed(1).padStart(6)} GMAC/s${error === undefined ? '' : ` ${ratio.toFixed(2).padStart(6)} of XNNPACK's   1 - cos ${error.toExponential(1)}`}`);
+        console.log(
+          `${engine.padEnd(9)} ${module.padEnd(8)} ${what.padEnd(36)} ${speed.toFixed(1).padStart(6)} GMAC/s${error === undefined ? '' : ` ${ratio.toFixed(2).padStart(6)} of XNNPACK's   1 - cos ${error.toExponential(1)}`}`,
+        );
     }
   }
 if (options.json) console.log(JSON.stringify(all, null, 2));

@@ -13,7 +13,10 @@ const SHAPES = {
   'clip-b16': { patch: 16, width: 768, layers: 12, heads: 12, textWidth: 512, textHeads: 8, embedding: 512 },
   'clip-l14': { patch: 14, width: 1024, layers: 24, heads: 16, textWidth: 768, textHeads: 12, embedding: 768 },
 };
-const VOCABULARY = 49408, CONTEXT = 77, TEXT_LAYERS = 12, IMAGE = 224;
+const VOCABULARY = 49408,
+  CONTEXT = 77,
+  TEXT_LAYERS = 12,
+  IMAGE = 224;
 
 /** Multiply-adds of one image: the number that times are divided by. */
 export function imageMacs(name) {
@@ -27,11 +30,29 @@ export function config(name) {
   const s = SHAPES[name];
   const common = { hidden_act: 'quick_gelu', layer_norm_eps: 1e-5 };
   return {
-    model_type: 'clip', projection_dim: s.embedding,
-    text_config: { ...common, hidden_size: s.textWidth, intermediate_size: 4 * s.textWidth, num_attention_heads: s.textHeads, num_hidden_layers: TEXT_LAYERS,
-      max_position_embeddings: CONTEXT, vocab_size: VOCABULARY, bos_token_id: 0, eos_token_id: 2 },
-    vision_config: { ...common, hidden_size: s.width, intermediate_size: 4 * s.width, num_attention_heads: s.heads, num_hidden_layers: s.layers,
-      image_size: IMAGE, patch_size: s.patch, num_channels: 3 },
+    model_type: 'clip',
+    projection_dim: s.embedding,
+    text_config: {
+      ...common,
+      hidden_size: s.textWidth,
+      intermediate_size: 4 * s.textWidth,
+      num_attention_heads: s.textHeads,
+      num_hidden_layers: TEXT_LAYERS,
+      max_position_embeddings: CONTEXT,
+      vocab_size: VOCABULARY,
+      bos_token_id: 0,
+      eos_token_id: 2,
+    },
+    vision_config: {
+      ...common,
+      hidden_size: s.width,
+      intermediate_size: 4 * s.width,
+      num_attention_heads: s.heads,
+      num_hidden_layers: s.layers,
+      image_size: IMAGE,
+      patch_size: s.patch,
+      num_channels: 3,
+    },
   };
 }
 
@@ -42,7 +63,8 @@ function tensors(name) {
   const transformer = (prefix, width, layers) => {
     for (let i = 0; i < layers; i++) {
       const at = `${prefix}.encoder.layers.${i}.`;
-      for (const norm of ['layer_norm1', 'layer_norm2']) list.push([`${at}${norm}.weight`, [width], 1, 0.1], [`${at}${norm}.bias`, [width], 0, 0.1]);
+      for (const norm of ['layer_norm1', 'layer_norm2'])
+        list.push([`${at}${norm}.weight`, [width], 1, 0.1], [`${at}${norm}.bias`, [width], 0, 0.1]);
       for (const part of ['q_proj', 'k_proj', 'v_proj', 'out_proj'])
         list.push([`${at}self_attn.${part}.weight`, [width, width], 0, width ** -0.5], [`${at}self_attn.${part}.bias`, [width], 0, 0.02]);
       list.push([`${at}mlp.fc1.weight`, [4 * width, width], 0, width ** -0.5], [`${at}mlp.fc1.bias`, [4 * width], 0, 0.02]);
@@ -53,7 +75,8 @@ function tensors(name) {
   list.push(['vision_model.embeddings.class_embedding', [s.width], 0, 0.5]);
   list.push(['vision_model.embeddings.patch_embedding.weight', [s.width, 3, s.patch, s.patch], 0, 1 / Math.sqrt(3 * s.patch * s.patch)]);
   list.push(['vision_model.embeddings.position_embedding.weight', [tokens, s.width], 0, 0.2]);
-  for (const norm of ['pre_layrnorm', 'post_layernorm']) list.push([`vision_model.${norm}.weight`, [s.width], 1, 0.1], [`vision_model.${norm}.bias`, [s.width], 0, 0.1]);
+  for (const norm of ['pre_layrnorm', 'post_layernorm'])
+    list.push([`vision_model.${norm}.weight`, [s.width], 1, 0.1], [`vision_model.${norm}.bias`, [s.width], 0, 0.1]);
   transformer('vision_model', s.width, s.layers);
   list.push(['visual_projection.weight', [s.embedding, s.width], 0, s.width ** -0.5]);
   list.push(['text_model.embeddings.token_embedding.weight', [VOCABULARY, s.textWidth], 0, 0.5]);
@@ -66,13 +89,14 @@ function tensors(name) {
 
 /** A merges list of CLIP's length in which every label's word is one token, as common words are in the real one. */
 export function merges() {
-  const lines = [], made = new Set();
+  const lines = [],
+    made = new Set();
   const add = (left, right) => {
     if (made.has(left + right)) return;
     made.add(left + right);
     lines.push(`${left} ${right}`);
   };
-  for (const word of ['a', 'photo', 'of', 'the', ...LABELS.flatMap((l) => l.split(' '))]) {
+  for (const word of ['a', 'photo', 'of', 'the', ...LABELS.flatMap(l => l.split(' '))]) {
     let left = word[0];
     for (let i = 1; i < word.length; i++) {
       const right = word[i] + (i === word.length - 1 ? '</w>' : '');
@@ -81,11 +105,13 @@ export function merges() {
     }
   }
   const letters = [...'abcdefghijklmnopqrstuvwxyz0123456789!#$%&()*+,-./:;=?@[]^_{|}~ABCDEFGHIJKLMNOPQRSTUVWXYZ'];
-  outer: for (const a of letters) for (const b of letters) for (const c of ['', ...letters]) {
-    if (c) add(a + b, c);
-    else add(a, b);
-    if (lines.length >= VOCABULARY - 514) break outer;
-  }
+  outer: for (const a of letters)
+    for (const b of letters)
+      for (const c of ['', ...letters]) {
+        if (c) add(a + b, c);
+        else add(a, b);
+        if (lines.length >= VOCABULARY - 514) break outer;
+      }
   return '#version: 0.2\n' + lines.slice(0, VOCABULARY - 514).join('\n') + '\n';
 }
 
@@ -95,9 +121,13 @@ export function makeModel(name, folder) {
   fs.mkdirSync(folder, { recursive: true });
   const file = path.join(folder, 'model.safetensors');
   fs.writeFileSync(path.join(folder, 'config.json'), JSON.stringify(config(name), null, 1));
-  fs.writeFileSync(path.join(folder, 'preprocessor_config.json'), JSON.stringify({ size: { shortest_edge: IMAGE }, crop_size: { height: IMAGE, width: IMAGE } }));
+  fs.writeFileSync(
+    path.join(folder, 'preprocessor_config.json'),
+    JSON.stringify({ size: { shortest_edge: IMAGE }, crop_size: { height: IMAGE, width: IMAGE } }),
+  );
   fs.writeFileSync(path.join(folder, 'merges.txt'), merges());
-  const list = tensors(name), header = {};
+  const list = tensors(name),
+    header = {};
   let offset = 0;
   for (const [tensor, shape] of list) {
     const bytes = 4 * shape.reduce((a, b) => a * b, 1);
@@ -118,8 +148,11 @@ export function makeModel(name, folder) {
   for (const [, shape, middle, deviation] of list) {
     for (let left = shape.reduce((a, b) => a * b, 1); left > 0; left -= block.length) {
       const count = Math.min(left, block.length);
-      for (let i = 0; i < count; i++) { // xorshift32; the sum of its four bytes is near enough to a Gaussian
-        seed ^= seed << 13; seed ^= seed >>> 17; seed ^= seed << 5;
+      for (let i = 0; i < count; i++) {
+        // xorshift32; the sum of its four bytes is near enough to a Gaussian
+        seed ^= seed << 13;
+        seed ^= seed >>> 17;
+        seed ^= seed << 5;
         block[i] = middle + (deviation * ((seed & 255) + ((seed >>> 8) & 255) + ((seed >>> 16) & 255) + (seed >>> 24) - 510)) / 147.8;
       }
       fs.writeSync(out, new Uint8Array(block.buffer, 0, 4 * count));

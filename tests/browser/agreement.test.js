@@ -67,8 +67,7 @@ describe('on photos', needsShared, () => {
     return answers;
   }
 
-  const share = (/** @type {(i: number) => boolean} */ isSo) =>
-    (100 * photos.filter((_, i) => isSo(i)).length) / photos.length;
+  const share = (/** @type {(i: number) => boolean} */ isSo) => (100 * photos.filter((_, i) => isSo(i)).length) / photos.length;
 
   const floor = process.env.CLIP_SOURCE ? 95 : 96.5;
   test(`int8 and f32 agree on the best of 210 labels for at least ${floor} %`, async () => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { Engine } from '../../web/engine.js';
+import { Engine } from '../../web/engine/engine.js';
 import { readModule } from '../../web/node.js';
 import { SHARED, needsShared } from '../js/helpers/cli.js';
 import { makeOwnModel } from '../js/helpers/model.js';
@@ -94,8 +94,7 @@ test('the same pixels in every form give the same embedding', async () => {
 
 test('an SVG in an <img> is drawn', async () => {
   const result = await page.evaluate(async () => {
-    const svg =
-      '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"><circle cx="20" cy="20" r="15" fill="red"/></svg>';
+    const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"><circle cx="20" cy="20" r="15" fill="red"/></svg>';
     const image = Object.assign(new Image(), { src: `data:image/svg+xml,${encodeURIComponent(svg)}` });
     return window.outcome(image);
   });
@@ -169,7 +168,7 @@ describe('pictures of others', needsShared, () => {
     for (const { file, format, crop224 } of images) {
       if (format !== 'WEBP' && format !== 'AVIF') continue;
       const ours = await page.evaluate(async name => {
-        const [{ Engine }, { cropOf }] = await Promise.all([import('/web/engine.js'), import('/web/picture.js')]);
+        const [{ Engine }, { cropOf }] = await Promise.all([import('/web/engine/engine.js'), import('/web/pictures/picture.js')]);
         window.engine ??= await Engine.create({ wasm: '/web/wasm/clip-simd.wasm' });
         const bytes = new Uint8Array(await (await fetch(`/images/${name}`)).arrayBuffer());
         return Array.from(await cropOf(window.engine, { label: name, bytes }, 224));
@@ -188,9 +187,7 @@ test('EXIF orientation in a WebP is applied once', async () => {
   const rows = await page.evaluate(async () => {
     const { draw } = window;
     const canvas = draw();
-    const plain = new Uint8Array(
-      await (await new Promise(resolve => canvas.toBlob(resolve, 'image/webp', 1))).arrayBuffer(),
-    );
+    const plain = new Uint8Array(await (await new Promise(resolve => canvas.toBlob(resolve, 'image/webp', 1))).arrayBuffer());
     // the same, with an EXIF chunk that says: rotate by 180 degrees
     const exif = Uint8Array.of(0x49, 0x49, 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0);
     const frames = plain.subarray(12);
@@ -208,17 +205,13 @@ test('EXIF orientation in a WebP is applied once', async () => {
     const body = [...new TextEncoder().encode('WEBP'), ...extended, ...simple, ...chunk('EXIF', exif)];
     const size = new Uint8Array(new Uint32Array([body.length]).buffer);
     const turned = Uint8Array.of(...new TextEncoder().encode('RIFF'), ...size, ...body);
-    const [{ Engine }, { cropOf }] = await Promise.all([import('/web/engine.js'), import('/web/picture.js')]);
+    const [{ Engine }, { cropOf }] = await Promise.all([import('/web/engine/engine.js'), import('/web/pictures/picture.js')]);
     const engine = await Engine.create({ wasm: '/web/wasm/clip-simd.wasm' });
-    const [a, b] = [
-      await cropOf(engine, { label: 'a', bytes: plain }, 40),
-      await cropOf(engine, { label: 'b', bytes: turned }, 40),
-    ];
+    const [a, b] = [await cropOf(engine, { label: 'a', bytes: plain }, 40), await cropOf(engine, { label: 'b', bytes: turned }, 40)];
     return { a: Array.from(a), b: Array.from(b) };
   });
   let different = 0;
   for (let i = 0; i < 1600; i++)
-    for (let c = 0; c < 3; c++)
-      different = Math.max(different, Math.abs(rows.a[i * 3 + c] - rows.b[(1599 - i) * 3 + c]));
+    for (let c = 0; c < 3; c++) different = Math.max(different, Math.abs(rows.a[i * 3 + c] - rows.b[(1599 - i) * 3 + c]));
   assert.ok(different <= 2, `${different} levels`);
 });

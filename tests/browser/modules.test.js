@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { MODULES, compare } from '../../web/cli/verify.js';
-import { f32Of, readSafetensors } from '../../web/safetensors.js';
+import { f32Of, readSafetensors } from '../../web/models/safetensors.js';
 import { SHARED, needsShared } from '../js/helpers/cli.js';
 import { SIZES, makeModel, random } from '../js/helpers/model.js';
 import { startChromium, startSite } from './helpers/chromium.js';

@@ -26,7 +26,9 @@ async function open(attributes) {
     const element = document.createElement('clip-classifier');
     const events = (window.events = []);
     for (const type of ['clip-ranking', 'clip-error']) {
-      document.addEventListener(type, ({ detail }) => events.push({ type, code: detail.code, best: detail.ranking?.[0].label, count: detail.ranking?.length }));
+      document.addEventListener(type, ({ detail }) =>
+        events.push({ type, code: detail.code, best: detail.ranking?.[0].label, count: detail.ranking?.length }),
+      );
     }
     for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
     document.body.append(element);
@@ -36,7 +38,9 @@ async function open(attributes) {
 
 const rows = page => page.$$eval('clip-classifier li', all => all.map(row => row.firstElementChild.textContent));
 const events = (page, count) =>
-  page.waitForFunction(count => window.events.length >= count && window.events, count, { timeout: 30_000 }).then(handle => handle.jsonValue());
+  page
+    .waitForFunction(count => window.events.length >= count && window.events, count, { timeout: 30_000 })
+    .then(handle => handle.jsonValue());
 
 test('from attributes alone, then with other labels, then with another photo', async () => {
   const page = await open({ src: '/weights/samples/jellyfish.jpg', labels: 'pizza, jellyfish ,,' });
@@ -48,7 +52,10 @@ test('from attributes alone, then with other labels, then with another photo', a
   await page.evaluate(bytes => {
     const dataTransfer = new DataTransfer();
     dataTransfer.items.add(new File([new Uint8Array(bytes)], 'bus.jpg', { type: 'image/jpeg' }));
-    document.querySelector('clip-classifier').shadowRoot.querySelector('label').dispatchEvent(new DragEvent('drop', { dataTransfer, cancelable: true }));
+    document
+      .querySelector('clip-classifier')
+      .shadowRoot.querySelector('label')
+      .dispatchEvent(new DragEvent('drop', { dataTransfer, cancelable: true }));
   }, bytes);
   assert.equal((await events(page, 3))[2].best, 'school bus');
   assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector('clip-classifier')).display), 'block'); // its style got in
@@ -81,7 +88,10 @@ test('what changes together is asked once, and nothing without a photo or labels
   await events(page, 1);
   await page.evaluate(() => (document.querySelector('clip-classifier').labels = []));
   await page.waitForFunction(() => !document.querySelector('clip-classifier').ranking);
-  assert.deepEqual((await events(page, 1)).map(({ count }) => count), [2]);
+  assert.deepEqual(
+    (await events(page, 1)).map(({ count }) => count),
+    [2],
+  );
   assert.deepEqual(await rows(page), []);
   await page.close();
 });

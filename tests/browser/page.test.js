@@ -54,12 +54,18 @@ async function settled(page, count) {
   await page.waitForFunction(
     count => {
       const scores = [...document.querySelectorAll('#ranking .score')];
-      return document.getElementById('results').getAttribute('aria-busy') === 'false' && scores.length === count && scores.every(one => one.textContent);
+      return (
+        document.getElementById('results').getAttribute('aria-busy') === 'false' &&
+        scores.length === count &&
+        scores.every(one => one.textContent)
+      );
     },
     count,
     { timeout: 30_000 },
   );
-  return page.$$eval('#ranking li', rows => rows.map(row => [row.querySelector('.label').textContent, row.querySelector('.score').textContent]));
+  return page.$$eval('#ranking li', rows =>
+    rows.map(row => [row.querySelector('.label').textContent, row.querySelector('.score').textContent]),
+  );
 }
 
 const shown = (page, text) => page.getByText(text).first().waitFor({ state: 'visible', timeout: 15_000 });
@@ -70,8 +76,10 @@ const give = (page, type, files) =>
     ({ type, files }) => {
       const transfer = new DataTransfer();
       for (const { bytes, name, mime } of files) transfer.items.add(new File([new Uint8Array(bytes)], name, { type: mime }));
-      const event = type === 'paste' ? new ClipboardEvent('paste', { clipboardData: transfer, bubbles: true, cancelable: true })
-        : new DragEvent(type, { dataTransfer: transfer, bubbles: true, cancelable: true });
+      const event =
+        type === 'paste'
+          ? new ClipboardEvent('paste', { clipboardData: transfer, bubbles: true, cancelable: true })
+          : new DragEvent(type, { dataTransfer: transfer, bubbles: true, cancelable: true });
       document.body.dispatchEvent(event);
     },
     { type, files },
@@ -87,7 +95,9 @@ async function setLabels(page, text) {
 /** Everything that axe finds against WCAG 2.2 AA. Through evaluate, which the page's policy lets pass. */
 async function audit(page) {
   await page.evaluate(await readFile(AXE, 'utf8'));
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
+  const { violations } = await page.evaluate(() =>
+    globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }),
+  );
   return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`).join('; ')}`);
 }
 
@@ -96,7 +106,10 @@ test('opens with a sample, ranked; asks nobody else; complains about nothing', a
   const ranking = await settled(page, samples[0].labels.length);
   assert.equal(ranking[0][0], samples[0].labels[0]);
   assert.deepEqual(ranking.map(([label]) => label).sort(), [...samples[0].labels].sort());
-  assert.deepEqual(page.requests.filter(url => !url.startsWith(site.url) && !url.startsWith('blob:')), []);
+  assert.deepEqual(
+    page.requests.filter(url => !url.startsWith(site.url) && !url.startsWith('blob:')),
+    [],
+  );
   assert.ok(page.requests.some(url => url.endsWith('/demo/app.js')));
   assert.deepEqual(page.complaints, []);
 });
@@ -125,13 +138,19 @@ test('a dropped photo and typed labels', async () => {
   assert.equal(await page.textContent('#caption'), 'holiday.jpg');
   assert.match(await page.getAttribute('#photo', 'alt'), /holiday\.jpg/);
   const shares = (await settled(page, 3)).map(([, share]) => parseFloat(share.replace('<', '')));
-  assert.deepEqual(shares, [...shares].sort((a, b) => b - a));
+  assert.deepEqual(
+    shares,
+    [...shares].sort((a, b) => b - a),
+  );
   await page.waitForFunction(() => /^jellyfish, \d/.test(document.getElementById('announce').textContent)); // read out
 });
 
 test('the keyboard alone', async () => {
   const page = await open();
-  const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.getAttribute('aria-label') || document.activeElement.dataset.name);
+  const focused = () =>
+    page.evaluate(
+      () => document.activeElement.id || document.activeElement.getAttribute('aria-label') || document.activeElement.dataset.name,
+    );
   const tabTo = async id => {
     for (let i = 0; i < 60 && (await focused()) !== id; i++) await page.keyboard.press('Tab');
     assert.equal(await focused(), id);
@@ -209,13 +228,29 @@ test('labels of all kinds', async () => {
   assert.deepEqual(await settled(page, 1), [['half a letter', '100 %']]);
   await setLabels(page, Array.from({ length: 5000 }, (_, i) => `thing ${i}`).join(','));
   await shown(page, 'and 4,880 more');
-  await page.waitForFunction(() => document.querySelector('#ranking .score')?.textContent && document.querySelectorAll('#ranking li').length === 41, null, { timeout: 60_000 });
+  await page.waitForFunction(
+    () => document.querySelector('#ranking .score')?.textContent && document.querySelectorAll('#ranking li').length === 41,
+    null,
+    { timeout: 60_000 },
+  );
   assert.deepEqual(page.complaints, []);
 });
 
 test('words that the model was not taught are marked', async () => {
   const page = await open();
-  const { concepts } = JSON.parse(await readFile(join(ROOT, 'web', new URL(await page.evaluate(async () => (await import('/embedded.js')).embeddedSpec().files['clip.json'])).pathname.replace('/weights/', '../weights/')), 'utf8'));
+  const { concepts } = JSON.parse(
+    await readFile(
+      join(
+        ROOT,
+        'web',
+        new URL(await page.evaluate(async () => (await import('/embedded.js')).embeddedSpec().files['clip.json'])).pathname.replace(
+          '/weights/',
+          '../weights/',
+        ),
+      ),
+      'utf8',
+    ),
+  );
   assert.ok(concepts.length > 100);
   await setLabels(page, `a ${concepts[0]}, ${concepts[1]}s, democracy`);
   await settled(page, 3);
@@ -261,7 +296,10 @@ test('several photos: a sheet, one of them, a table to save', async () => {
   assert.equal(third, '"\'=1+1,""x"".jpg",error: unknown-image-format,,,,');
   assert.equal(end, '');
   const json = JSON.parse(await saved('#save-json'));
-  assert.deepEqual(json.map(({ file }) => file), ['jellyfish.jpg', 'school-bus.jpg', '=1+1,"x".jpg']);
+  assert.deepEqual(
+    json.map(({ file }) => file),
+    ['jellyfish.jpg', 'school-bus.jpg', '=1+1,"x".jpg'],
+  );
   assert.equal(json[0].labels[0].label, 'jellyfish');
   assert.equal(json[0].labels.length, 3);
 
@@ -270,7 +308,9 @@ test('several photos: a sheet, one of them, a table to save', async () => {
   await page.click('#back');
   assert.equal(await page.evaluate(() => document.activeElement.title), 'school-bus.jpg');
   await setLabels(page, 'school bus, jellyfish'); // new labels reach every photo
-  await page.waitForFunction(() => document.querySelectorAll('.chip').length === 2 && document.getElementById('results').getAttribute('aria-busy') === 'false');
+  await page.waitForFunction(
+    () => document.querySelectorAll('.chip').length === 2 && document.getElementById('results').getAttribute('aria-busy') === 'false',
+  );
   assert.deepEqual((await best()).slice(0, 2), ['jellyfish', 'school bus']);
   assert.deepEqual(page.complaints, []);
 });
@@ -378,7 +418,11 @@ describe('for everyone', () => {
     assert.ok((await lightness(page)) < 0.3);
     const hue = () => page.evaluate(() => Number(document.documentElement.style.getPropertyValue('--hue')));
     await give(page, 'drop', [{ bytes: await bytesOf('jellyfish'), name: 'j.jpg', mime: 'image/jpeg' }]);
-    await page.waitForFunction(() => Math.abs(Number(document.documentElement.style.getPropertyValue('--hue')) + 110) < 40 || Number(document.documentElement.style.getPropertyValue('--hue')) > 220);
+    await page.waitForFunction(
+      () =>
+        Math.abs(Number(document.documentElement.style.getPropertyValue('--hue')) + 110) < 40 ||
+        Number(document.documentElement.style.getPropertyValue('--hue')) > 220,
+    );
     assert.ok(Number.isFinite(await hue()));
   });
 });

@@ -101,11 +101,8 @@ describe('a page', () => {
     const home = await site();
     const page = await browser.page(home);
     matches((await classify(page, { worker: false })).scores);
-    matches(
-      (await classify(page, { worker: '/web/worker.js?mine', wasm: '/web/wasm/clip-simd.wasm?mine', threads: 1 }))
-        .scores,
-    );
-    assert.ok(home.log.includes('/web/worker.js?mine'));
+    matches((await classify(page, { worker: '/web/session/worker.js?mine', wasm: '/web/wasm/clip-simd.wasm?mine', threads: 1 })).scores);
+    assert.ok(home.log.includes('/web/session/worker.js?mine'));
     assert.ok(home.log.includes('/web/wasm/clip-simd.wasm?mine'));
   });
 
@@ -184,16 +181,14 @@ describe('the store', () => {
     // as Firefox does in some private windows
     const home = await site({
       onRequest(request, response) {
-        if (request.url !== '/web/worker.js?private') return false;
+        if (request.url !== '/web/session/worker.js?private') return false;
         response.writeHead(200, { 'Content-Type': 'text/javascript' });
-        response.end(
-          "indexedDB.open = () => { throw new DOMException('forbidden', 'SecurityError'); };\nimport '/web/worker.js';",
-        );
+        response.end("indexedDB.open = () => { throw new DOMException('forbidden', 'SecurityError'); };\nimport '/web/session/worker.js';");
         return true;
       },
     });
     const page = await browser.page(home);
-    const { scores, warnings } = await classify(page, { worker: '/web/worker.js?private' });
+    const { scores, warnings } = await classify(page, { worker: '/web/session/worker.js?private' });
     matches(scores);
     assert.deepEqual(warnings, ['not-cached']);
   });
@@ -223,10 +218,7 @@ describe('an abort', () => {
     assert.equal(name, 'AbortError');
     assert.ok(waited < 1000, `${waited} ms`);
     home.log.length = 0;
-    const scores = await page.evaluate(
-      ({ photo, labels }) => window.clip.classify(new Uint8Array(photo), labels),
-      input,
-    );
+    const scores = await page.evaluate(({ photo, labels }) => window.clip.classify(new Uint8Array(photo), labels), input);
     matches(scores);
     assert.deepEqual(
       home.log.filter(url => url.endsWith('.safetensors')),

@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "../../src/compute/kernels.h"
-#include "../../src/weights/quantize.h"
 #include "../../src/compute/simd.h"
+#include "../../src/weights/quantize.h"
 
 #define MARK 12345.f /* in memory that must stay as it is */
 

@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "../../src/weights/json.h"
 #include "../../src/tokenizer/tokenizer.h"
+#include "../../src/weights/json.h"
 #include "files.h"
 
 /* A JSON string's value as UTF-8; the golden file escapes whatever is not ASCII. */

@@ -156,10 +156,7 @@ describe('Clip, with a small model made here', () => {
   test('inputs that are no picture are refused', async () => {
     await assert.rejects(clip.classify(/** @type {any} */ (17), LABELS), failing('bad-input'));
     await assert.rejects(clip.classify(new Uint8Array(0), LABELS), failing('bad-image', /empty/));
-    await assert.rejects(
-      clip.classify(new TextEncoder().encode('hello, I am no picture'), LABELS),
-      failing('unknown-image-format'),
-    );
+    await assert.rejects(clip.classify(new TextEncoder().encode('hello, I am no picture'), LABELS), failing('unknown-image-format'));
     await assert.rejects(clip.classify('/nowhere/at-all.png', LABELS), failing('not-found', /at-all/));
     await assert.rejects(clip.classify('data:,', LABELS), failing('bad-image'));
   });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { checkManifest } from '../../web/model.js';
+import { checkManifest } from '../../web/models/model.js';
 import { Clip, ClipError } from '../../web/node.js';
 import { CONFIG, MERGES, f32Tensor, makeFolder, makeModel, makeOwnModel, makePicture } from './helpers/model.js';
 
@@ -76,21 +76,12 @@ describe('weights that lie', () => {
     await assert.rejects(use(folder), failing('bad-file'));
   });
   test('offsets outside of the file, and ones that do not fit the shape', async () => {
-    await assert.rejects(
-      use(await withEntries(h => (h.logit_scale.data_offsets = [1e9, 1e9 + 4]))),
-      failing('bad-file'),
-    );
+    await assert.rejects(use(await withEntries(h => (h.logit_scale.data_offsets = [1e9, 1e9 + 4]))), failing('bad-file'));
     await assert.rejects(use(await withEntries(h => (Object.values(h)[3].data_offsets[1] -= 4))), failing('bad-file'));
-    await assert.rejects(
-      use(await withEntries(h => (Object.values(h)[3].shape = [2 ** 31, 2 ** 31, 2 ** 31]))),
-      failing('bad-file'),
-    );
+    await assert.rejects(use(await withEntries(h => (Object.values(h)[3].shape = [2 ** 31, 2 ** 31, 2 ** 31]))), failing('bad-file'));
   });
   test('bytes after the last tensor', async () => {
-    await assert.rejects(
-      use(await withHeader((json, data) => [json, Buffer.concat([data, Buffer.alloc(16)])])),
-      failing('bad-file'),
-    );
+    await assert.rejects(use(await withHeader((json, data) => [json, Buffer.concat([data, Buffer.alloc(16)])])), failing('bad-file'));
   });
   test('a wrong shape, named with its tensor', async () => {
     const folder = await makeModel({
@@ -107,8 +98,7 @@ describe('weights that lie', () => {
   test('weights that are not numbers', async () => {
     for (const bad of [NaN, Infinity]) {
       const folder = await makeModel({
-        change: t =>
-          new DataView(t['vision_model.encoder.layers.0.mlp.fc1.weight'].data.buffer).setFloat32(400, bad, true),
+        change: t => new DataView(t['vision_model.encoder.layers.0.mlp.fc1.weight'].data.buffer).setFloat32(400, bad, true),
       });
       for (const dtype of /** @type {const} */ (['f32', 'q8']))
         await assert.rejects(use(folder, { dtype }), failing('bad-value', /fc1|c_fc/));
@@ -143,10 +133,7 @@ describe('configurations', () => {
         use(await config(change)),
         error => {
           assert.ok(error instanceof ClipError, String(error?.stack));
-          assert.ok(
-            ['bad-config', 'bad-manifest', 'out-of-memory'].includes(error.code),
-            `${error.code}: ${error.message}`,
-          );
+          assert.ok(['bad-config', 'bad-manifest', 'out-of-memory'].includes(error.code), `${error.code}: ${error.message}`);
           return true;
         },
         String(change),
@@ -159,22 +146,13 @@ describe('configurations', () => {
     await assert.rejects(use(folder), error => ['bad-config', 'bad-shape'].includes(error.code));
   });
   test('files that are not JSON, or not an object', async () => {
-    await assert.rejects(
-      Clip.load(await makeFolder({ 'clip.json': '{"format":' })),
-      failing('bad-manifest', /clip\.json/),
-    );
+    await assert.rejects(Clip.load(await makeFolder({ 'clip.json': '{"format":' })), failing('bad-manifest', /clip\.json/));
     await assert.rejects(Clip.load(await makeFolder({ 'config.json': '[]' })), failing('bad-manifest', /config\.json/));
-    await assert.rejects(
-      Clip.load(await makeFolder({ 'clip.json': ' '.repeat(2 << 20) })),
-      failing('wrong-size', /clip\.json/),
-    );
+    await assert.rejects(Clip.load(await makeFolder({ 'clip.json': ' '.repeat(2 << 20) })), failing('wrong-size', /clip\.json/));
   });
   test('a folder that is no model', async () => {
     await assert.rejects(Clip.load(await makeFolder({ 'README.md': 'hello' })), failing('not-a-model'));
-    await assert.rejects(
-      Clip.load(await makeFolder({ 'config.json': '{"model_type":"bert"}' })),
-      failing('not-a-model'),
-    );
+    await assert.rejects(Clip.load(await makeFolder({ 'config.json': '{"model_type":"bert"}' })), failing('not-a-model'));
   });
   test('a folder without weights', async () => {
     await assert.rejects(use(await makeFolder({ 'config.json': JSON.stringify(CONFIG) })), failing('no-weights'));

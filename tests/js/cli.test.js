@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
-import { f32Of, f32Tensor, readSafetensors, writeSafetensors } from '../../web/safetensors.js';
+import { f32Of, f32Tensor, readSafetensors, writeSafetensors } from '../../web/models/safetensors.js';
 import { run } from './helpers/cli.js';
 import { MERGES, SIZES, makeFolder, makeModel, makeOwnModel, makePicture, random, temporaryFolder } from './helpers/model.js';
 
@@ -50,17 +50,7 @@ test('--help is on stdout with status 0; no command, or an unknown one, is bad u
 });
 
 test('classify', async () => {
-  const { status, out } = await run([
-    'classify',
-    photo,
-    '--model',
-    model,
-    '--labels',
-    'a dog, cat',
-    '--labels',
-    'photo',
-    '--json',
-  ]);
+  const { status, out } = await run(['classify', photo, '--model', model, '--labels', 'a dog, cat', '--labels', 'photo', '--json']);
   assert.equal(status, 0);
   const [{ file, labels }] = JSON.parse(out);
   assert.equal(file, photo);
@@ -69,9 +59,7 @@ test('classify', async () => {
   const text = await run(['classify', photo, '--model', model, '--labels', 'a dog,cat,photo', '--top', '1']);
   assert.equal(text.out, `${photo}\n  ${labels[0].score.toFixed(4)}  ${labels[0].label}\n`);
   const whole = await run(['classify', photo, '--model', model, '--labels', 'a dog, or a cat', '--no-split', '--json']);
-  assert.deepEqual(JSON.parse(whole.out)[0].labels, [
-    { label: 'a dog, or a cat', score: 1, unknown: false },
-  ]);
+  assert.deepEqual(JSON.parse(whole.out)[0].labels, [{ label: 'a dog, or a cat', score: 1, unknown: false }]);
 });
 
 describe('classify: what the model was never taught', () => {
@@ -91,10 +79,7 @@ describe('classify: what the model was never taught', () => {
     assert.equal(status, 0);
     assert.equal(out.match(/^ {2}0\.\d{4} {2}democracy {2}\(not among the words this model knows\)$/gm)?.length, 2);
     assert.equal(out.match(/^ {2}0\.\d{4} {2}cat$/gm)?.length, 2);
-    assert.equal(
-      err,
-      'clip-wasm: "democracy" is not among the 6 words that little was taught: its score is a guess, not knowledge.\n',
-    );
+    assert.equal(err, 'clip-wasm: "democracy" is not among the 6 words that little was taught: its score is a guess, not knowledge.\n');
     assert.match((await ask('a,b,c,cat,d,e')).err, /^clip-wasm: "a", "b", "c" and 2 more are not among .*their scores/);
   });
 
@@ -137,17 +122,7 @@ describe('classify: what the model was never taught', () => {
 });
 
 test('classify: a picture that fails is reported, the others are answered, the status is 1', async () => {
-  const { status, out, err } = await run([
-    'classify',
-    photo,
-    '/no/such.png',
-    photo,
-    '--model',
-    model,
-    '--labels',
-    'a,b',
-    '--json',
-  ]);
+  const { status, out, err } = await run(['classify', photo, '/no/such.png', photo, '--model', model, '--labels', 'a,b', '--json']);
   assert.equal(status, 1);
   assert.equal(JSON.parse(out).length, 2);
   assert.match(err, /^clip-wasm: \/no\/such\.png/m);
@@ -212,10 +187,7 @@ test('preprocess writes PPM and PNG of the same crop', async () => {
   assert.equal(ppm.subarray(0, 13).toString(), 'P6\n32 32\n255\n');
   assert.equal(ppm.length, 13 + 32 * 32 * 3);
   // a crop of its own size is the picture itself
-  assert.equal(
-    (await run(['preprocess', join(folder, 'a.png'), '--size', '32', '-o', join(folder, 'b.ppm')])).status,
-    0,
-  );
+  assert.equal((await run(['preprocess', join(folder, 'a.png'), '--size', '32', '-o', join(folder, 'b.ppm')])).status, 0);
   assert.deepEqual(await readFile(join(folder, 'b.ppm')), ppm);
 });
 
@@ -223,10 +195,7 @@ describe('convert', () => {
   test('makes a folder that answers as its source, and keeps other dtypes there', async () => {
     const output = await temporaryFolder();
     for (const dtype of ['f32', 'q8']) {
-      assert.equal(
-        (await run(['convert', model, '--dtype', dtype, '-o', output, '--name', 'little', '--license', 'MIT'])).status,
-        0,
-      );
+      assert.equal((await run(['convert', model, '--dtype', dtype, '-o', output, '--name', 'little', '--license', 'MIT'])).status, 0);
     }
     const manifest = JSON.parse(await readFile(join(output, 'clip.json'), 'utf8'));
     assert.deepEqual([manifest.name, manifest.license, Math.round(manifest.logit_scale)], ['little', 'MIT', 20]);

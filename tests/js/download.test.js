@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { Clip, ClipError } from '../../web/node.js';
-import { Store } from '../../web/store.js';
+import { Store } from '../../web/models/store.js';
 import { CONFIG, SIZES, f32Tensor, makeModel, makeOwnModel, makePicture, makeTensors } from './helpers/model.js';
 import { serve } from './helpers/server.js';
 
@@ -98,10 +98,7 @@ describe('a model of our own form behind HTTP', () => {
     server.log.length = 0;
     await (await load()).encode(photo);
     const whole = Math.floor((length * 0.6) / CHUNK) * CHUNK;
-    assert.ok(
-      server.sent('vision.q8.safetensors') <= length - whole + CHUNK,
-      `${server.sent('vision.q8.safetensors')} of ${length} again`,
-    );
+    assert.ok(server.sent('vision.q8.safetensors') <= length - whole + CHUNK, `${server.sent('vision.q8.safetensors')} of ${length} again`);
     assert.ok(server.sent('vision.q8.safetensors') >= length - whole - CHUNK);
   });
 
@@ -220,10 +217,7 @@ describe('a model of our own form behind HTTP', () => {
     server.mood.delay = 0;
     server.log.length = 0;
     await clip.encode(photo);
-    assert.ok(
-      server.log.find(e => e.name === 'vision.q8.safetensors').range,
-      'it goes on behind the chunks that are there',
-    );
+    assert.ok(server.log.find(e => e.name === 'vision.q8.safetensors').range, 'it goes on behind the chunks that are there');
   });
 
   test('an abort while loading the description', async () => {
@@ -334,9 +328,7 @@ describe('a model in Hugging Face form behind HTTP', () => {
     const local = await Clip.load(folder, { dtype: 'q8' });
     const expected = await local.classify(photo, LABELS);
     const scores = await (await load()).classify(photo, LABELS);
-    scores.forEach((s, i) =>
-      assert.ok(Math.abs(s.score - expected.find(e => e.label === s.label).score) < 1e-4, `${i}`),
-    );
+    scores.forEach((s, i) => assert.ok(Math.abs(s.score - expected.find(e => e.label === s.label).score) < 1e-4, `${i}`));
     const [model] = await Clip.cache.list();
     assert.deepEqual(model.files.sort(), ['text.q8.safetensors', 'vision.q8.safetensors']);
     const store = await Store.open();
@@ -376,10 +368,7 @@ describe('a model in Hugging Face form behind HTTP', () => {
   test('a hub id without such a repository', async () => {
     server = await serve(await makeModel({}));
     server.mood.missing = true;
-    await assert.rejects(
-      Clip.load('someone/nothing', { hub: server.origin }),
-      failing('not-a-model', /someone\/nothing/),
-    );
+    await assert.rejects(Clip.load('someone/nothing', { hub: server.origin }), failing('not-a-model', /someone\/nothing/));
   });
 
   test('a download that dies goes on with the pieces that came', async () => {

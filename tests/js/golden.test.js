@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { Engine } from '../../web/engine.js';
+import { Engine } from '../../web/engine/engine.js';
 import { readModule } from '../../web/node.js';
 import { SHARED, needsShared, run } from './helpers/cli.js';
 import { temporaryFolder } from './helpers/model.js';
@@ -17,14 +17,7 @@ describe('verify', needsShared, () => {
       // Node 20 computes the relaxed int8 dot wrongly, behind a flag; those modules run in tests/browser
       for (const module of ['simd', 'simd-threads', ...(NODE >= 22 ? ['relaxed', 'relaxed-threads'] : [])]) {
         test(`${model} ${dtype} ${module}`, async () => {
-          const { status, out, err } = await run([
-            'verify',
-            join(data, 'models', model),
-            '--dtype',
-            dtype,
-            '--module',
-            module,
-          ]);
+          const { status, out, err } = await run(['verify', join(data, 'models', model), '--dtype', dtype, '--module', module]);
           assert.equal(status, 0, out + err);
           assert.match(out, /image_embeds: good.*\ntext_embeds: good/);
         });
@@ -126,9 +119,6 @@ describe('pictures', needsShared, () => {
     const photo = join(data, 'images/hopper.png');
     const { status } = await run(['preprocess', photo, '--size', '224', '-o', join(folder, 'x.ppm')]);
     assert.equal(status, 0);
-    assert.deepEqual(
-      new Uint8Array((await readFile(join(folder, 'x.ppm'))).subarray(15)),
-      engine.crop(await readFile(photo), 224),
-    );
+    assert.deepEqual(new Uint8Array((await readFile(join(folder, 'x.ppm'))).subarray(15)), engine.crop(await readFile(photo), 224));
   });
 });

@@ -1,7 +1,7 @@
 /** Sizes and shapes that decoders stumble over, through the engine. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Engine } from '../../web/engine.js';
+import { Engine } from '../../web/engine/engine.js';
 import { ClipError } from '../../web/error.js';
 import { readModule } from '../../web/node.js';
 import { makePicture, random } from './helpers/model.js';
@@ -38,10 +38,7 @@ test('pixels that somebody else decoded: RGB, RGBA whose alpha is dropped, and a
   const rgb = Uint8Array.from({ length: width * height * 3 }, () => next() * 256);
   const rgba = new Uint8Array(width * height * 4);
   for (let i = 0; i < width * height; i++) rgba.set([...rgb.subarray(i * 3, i * 3 + 3), next() * 256], i * 4);
-  assert.deepEqual(
-    engine.cropPixels({ data: rgba, width, height }, 4),
-    engine.cropPixels({ data: rgb, width, height }, 4),
-  );
+  assert.deepEqual(engine.cropPixels({ data: rgba, width, height }, 4), engine.cropPixels({ data: rgb, width, height }, 4));
   // EXIF 1..8: where the stored pixel (x, y) belongs in the upright picture
   const [w, h] = [width - 1, height - 1];
   const places = [
@@ -60,37 +57,18 @@ test('pixels that somebody else decoded: RGB, RGBA whose alpha is dropped, and a
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {
         const [u, v] = place(x, y);
-        upright.set(
-          rgb.subarray((y * width + x) * 3, (y * width + x) * 3 + 3),
-          (v * (turned ? height : width) + u) * 3,
-        );
+        upright.set(rgb.subarray((y * width + x) * 3, (y * width + x) * 3 + 3), (v * (turned ? height : width) + u) * 3);
       }
     }
-    const expected = engine.cropPixels(
-      { data: upright, width: turned ? height : width, height: turned ? width : height },
-      4,
-    );
-    assert.deepEqual(
-      engine.cropPixels({ data: rgb, width, height, orientation: i + 1 }, 4),
-      expected,
-      `orientation ${i + 1}`,
-    );
+    const expected = engine.cropPixels({ data: upright, width: turned ? height : width, height: turned ? width : height }, 4);
+    assert.deepEqual(engine.cropPixels({ data: rgb, width, height, orientation: i + 1 }, 4), expected, `orientation ${i + 1}`);
   });
 });
 
 test('sizes that do not fit the bytes, or are none', () => {
-  assert.throws(
-    () => engine.cropPixels({ data: new Uint8Array(10), width: 2, height: 2 }, 4),
-    failing('bad-image-size'),
-  );
-  assert.throws(
-    () => engine.cropPixels({ data: new Uint8Array(0), width: 0, height: 0 }, 4),
-    failing('bad-image-size'),
-  );
-  assert.throws(
-    () => engine.cropPixels({ data: new Uint8Array(12), width: 2, height: 2, orientation: 9 }, 4),
-    ClipError,
-  );
+  assert.throws(() => engine.cropPixels({ data: new Uint8Array(10), width: 2, height: 2 }, 4), failing('bad-image-size'));
+  assert.throws(() => engine.cropPixels({ data: new Uint8Array(0), width: 0, height: 0 }, 4), failing('bad-image-size'));
+  assert.throws(() => engine.cropPixels({ data: new Uint8Array(12), width: 2, height: 2, orientation: 9 }, 4), ClipError);
   assert.throws(() => engine.crop(makePicture(4, 4), 0), ClipError);
   const huge = new TextEncoder().encode('P6\n65000 65000\n255\n');
   assert.throws(() => engine.crop(huge, 32), ClipError);

@@ -11,7 +11,7 @@ test('script, worker and one module are at most 110 KB, compressed', async () =>
     assert.ok(total <= LIMIT, `${name}: ${total} bytes`);
   }
   // a bundler that makes one file of the worker must not meet a dynamic import
-  const { outputFiles, warnings } = await bundle('web/worker.js');
+  const { outputFiles, warnings } = await bundle('web/session/worker.js');
   assert.deepEqual(warnings, []);
   assert.doesNotMatch(outputFiles[0].text, /\bimport\(|\beval\(|new Function\b/);
 });

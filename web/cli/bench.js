@@ -1,10 +1,10 @@
 /** bench: how long an image and ten labels take on this machine. */
 import { EMBEDDED } from '../embedded.js';
-import { Engine } from '../engine.js';
-import { Loader } from '../loader.js';
-import { DTYPES } from '../model.js';
+import { Engine } from '../engine/engine.js';
+import { Loader } from '../models/loader.js';
+import { DTYPES } from '../models/model.js';
 import { nodeSource, nodeSpec, readModule, spawnThread } from '../node.js';
-import { chooseModule } from '../wasm.js';
+import { chooseModule } from '../engine/wasm.js';
 import { finishProgress, oneOf, showProgress, wholeNumber } from './terminal.js';
 import { MODULES } from './verify.js';
 

@@ -1,4 +1,8 @@
-/** The commands, their options and their help. */
+/**
+ * The commands, their options and their help.
+ *
+ * The room cli/: the command line, on top of the faces. It may use engine/, models/, pictures/ and session/.
+ */
 import { classify, embed, preprocess, tokenize } from './run.js';
 import { convert } from './convert.js';
 import { verify } from './verify.js';
@@ -56,8 +60,7 @@ export const COMMANDS = {
     run: convert,
   },
   verify: {
-    usage:
-      'verify MODEL_DIR [--dtype DTYPE] [--module simd|relaxed|simd-threads|relaxed-threads] [--threads N] [-o OUT.safetensors]',
+    usage: 'verify MODEL_DIR [--dtype DTYPE] [--module simd|relaxed|simd-threads|relaxed-threads] [--threads N] [-o OUT.safetensors]',
     about: 'Compare the model with MODEL_DIR/expected.safetensors and expected-ids.json; f32 by default.',
     options: { dtype: string, module: string, threads: string, output },
     run: verify,

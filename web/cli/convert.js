@@ -2,21 +2,21 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Chunks, feed } from '../download.js';
-import { Engine } from '../engine.js';
+import { Chunks, feed } from '../models/download.js';
+import { Engine } from '../engine/engine.js';
 import { ClipError } from '../error.js';
-import { ChunkSink } from '../loader.js';
-import { CHUNK, DTYPES, checkManifest, configOf, readModel } from '../model.js';
+import { ChunkSink } from '../models/loader.js';
+import { CHUNK, DTYPES, checkManifest, configOf, readModel } from '../models/model.js';
 import { nodeSource, nodeSpec, readModule } from '../node.js';
-import { readHeader } from '../safetensors.js';
-import { findMerges } from '../tokenizer-files.js';
-import { chooseModule } from '../wasm.js';
+import { readHeader } from '../models/safetensors.js';
+import { findMerges } from '../models/tokenizer-files.js';
+import { chooseModule } from '../engine/wasm.js';
 import { Usage, finishProgress, oneOf, showProgress } from './terminal.js';
 
-/** @typedef {import('../model.js').Manifest} Manifest */
-/** @typedef {import('../tower.js').TowerKind} TowerKind */
+/** @typedef {import('../models/model.js').Manifest} Manifest */
+/** @typedef {import('../engine/tower.js').TowerKind} TowerKind */
 
-/** @param {import('../sources/source.js').Source} source @param {string} name */
+/** @param {import('../models/sources/source.js').Source} source @param {string} name */
 async function mergesInside(source, name) {
   const bytes = await source.bytes(name);
   if (!bytes) return null;
@@ -26,8 +26,8 @@ async function mergesInside(source, name) {
 }
 
 /**
- * @param {Engine} engine @param {import('../sources/source.js').Source} source @param {string} from @param {TowerKind} kind
- * @param {import('../engine.js').Dtype} dtype @param {Uint8Array | null} merges @param {string} path
+ * @param {Engine} engine @param {import('../models/sources/source.js').Source} source @param {string} from @param {TowerKind} kind
+ * @param {import('../engine/engine.js').Dtype} dtype @param {Uint8Array | null} merges @param {string} path
  */
 async function convertTower(engine, source, from, kind, dtype, merges, path) {
   const input = await source.open(from);
@@ -53,8 +53,7 @@ async function convertTower(engine, source, from, kind, dtype, merges, path) {
       flush,
     );
     await flush(true);
-    if (sink.total !== converter.bytes)
-      throw new ClipError('missing-tensor', `${from}: the ${kind} tower is not complete.`);
+    if (sink.total !== converter.bytes) throw new ClipError('missing-tensor', `${from}: the ${kind} tower is not complete.`);
     await output.close();
     await rename(`${path}.part`, path);
     return { bytes: sink.total, chunk: CHUNK, sha256: hashes, logitScale: converter.logitScale };
@@ -68,7 +67,7 @@ async function convertTower(engine, source, from, kind, dtype, merges, path) {
 
 /**
  * What the model knows, if concepts.json beside it says so: a list of names, or { concepts } with more about them.
- * @param {import('../sources/source.js').Source} source
+ * @param {import('../models/sources/source.js').Source} source
  */
 async function conceptsOf(source) {
   const text = await source.text('concepts.json');
@@ -93,19 +92,10 @@ export async function convert(values, [folder, ...more]) {
   const towers = {};
   for (const kind of /** @type {TowerKind[]} */ (['vision', 'text'])) {
     const from = weights ?? manifest.towers[kind]?.f32?.file;
-    if (!from)
-      throw new ClipError('no-weights', `${folder} has no weights of the ${kind} tower to convert from (f32).`);
+    if (!from) throw new ClipError('no-weights', `${folder} has no weights of the ${kind} tower to convert from (f32).`);
     const merges = kind === 'text' ? (foreign ?? (await mergesInside(source, from))) : null;
     const file = `${kind}.${dtype}.safetensors`;
-    const { logitScale: scale, ...made } = await convertTower(
-      engine,
-      source,
-      from,
-      kind,
-      dtype,
-      merges || null,
-      join(output, file),
-    );
+    const { logitScale: scale, ...made } = await convertTower(engine, source, from, kind, dtype, merges || null, join(output, file));
     logitScale ||= scale;
     towers[kind] = { [dtype]: { file, ...made } };
   }
@@ -127,8 +117,7 @@ export async function convert(values, [folder, ...more]) {
   };
   if (before && configOf(before) === configOf(made)) {
     // other dtypes of the same model, made before, stay
-    for (const kind of /** @type {TowerKind[]} */ (['vision', 'text']))
-      made.towers[kind] = { ...before.towers[kind], ...towers[kind] };
+    for (const kind of /** @type {TowerKind[]} */ (['vision', 'text'])) made.towers[kind] = { ...before.towers[kind], ...towers[kind] };
   }
   await writeFile(path, JSON.stringify(checkManifest(made, path), null, 1) + '\n');
 }

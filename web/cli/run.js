@@ -3,13 +3,13 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
-import { Engine } from '../engine.js';
+import { Engine } from '../engine/engine.js';
 import { ClipError } from '../error.js';
-import { DTYPES } from '../model.js';
+import { DTYPES } from '../models/model.js';
 import { Clip, nodeSource, nodeSpec, readModule } from '../node.js';
-import { readHeader } from '../safetensors.js';
-import { findMerges } from '../tokenizer-files.js';
-import { chooseModule } from '../wasm.js';
+import { readHeader } from '../models/safetensors.js';
+import { findMerges } from '../models/tokenizer-files.js';
+import { chooseModule } from '../engine/wasm.js';
 import { EMBEDDED } from '../embedded.js';
 import { writePicture } from './picture-file.js';
 import { Usage, finishProgress, oneOf, showProgress, wholeNumber } from './terminal.js';
@@ -58,13 +58,11 @@ function warningOf(strangers, { name, concepts = [] }) {
 export async function classify(values, photos) {
   if (!photos.length) throw new Usage('classify needs a photo');
   if (!values.labels) throw new Usage('classify needs --labels');
-  const labels = values['no-split']
-    ? values.labels
-    : values.labels.flatMap(list => list.split(',').map(label => label.trim()));
+  const labels = values['no-split'] ? values.labels : values.labels.flatMap(list => list.split(',').map(label => label.trim()));
   const top = wholeNumber(values.top, '--top');
   const clip = await load(values);
   const strangers = new Set(labels.filter(label => clip.isUnknown(label)));
-  /** @type {{ file: string, labels: (import('../session.js').Score & { unknown: boolean })[] }[]} */
+  /** @type {{ file: string, labels: (import('../session/session.js').Score & { unknown: boolean })[] }[]} */
   const results = [];
   const status = await forEachPhoto(
     photos,
@@ -105,7 +103,7 @@ export async function embed(values, photos) {
   return status;
 }
 
-/** @param {import('../sources/source.js').Source} source @returns {Promise<{ merges: Uint8Array, context: number } | null>} */
+/** @param {import('../models/sources/source.js').Source} source @returns {Promise<{ merges: Uint8Array, context: number } | null>} */
 async function tokenizerOf(source) {
   const merges = await findMerges(source);
   const clip = await source.text('clip.json');
@@ -131,8 +129,7 @@ export async function tokenize({ model = EMBEDDED }, positionals) {
   if (positionals.length) throw new Usage('tokenize reads its lines from the standard input');
   const source = nodeSource(nodeSpec(model));
   const found = await tokenizerOf(source);
-  if (!found)
-    throw new ClipError('no-tokenizer', `${source.id} has no tokenizer (merges.txt, tokenizer.json or clip.json).`);
+  if (!found) throw new ClipError('no-tokenizer', `${source.id} has no tokenizer (merges.txt, tokenizer.json or clip.json).`);
   const engine = await Engine.create({ wasm: await readModule(chooseModule(1).name) });
   const tokenizer = engine.openTokenizer(found.merges);
   let number = 0;
@@ -149,9 +146,7 @@ export async function tokenize({ model = EMBEDDED }, positionals) {
     try {
       process.stdout.write(JSON.stringify(Array.from(tokenizer.encode(text, found.context))) + '\n');
     } catch (error) {
-      throw error instanceof ClipError
-        ? new ClipError(error.code, `line ${number} of the input: ${error.message}`, error)
-        : error;
+      throw error instanceof ClipError ? new ClipError(error.code, `line ${number} of the input: ${error.message}`, error) : error;
     }
   }
 }
@@ -159,8 +154,7 @@ export async function tokenize({ model = EMBEDDED }, positionals) {
 /** @param {{ size?: string, output?: string }} values @param {string[]} photos */
 export async function preprocess({ size: side, output }, photos) {
   if (photos.length !== 1) throw new Usage('preprocess takes one photo');
-  if (!output || !/\.(png|ppm)$/i.test(output))
-    throw new Usage('preprocess needs -o with a name that ends in .png or .ppm');
+  if (!output || !/\.(png|ppm)$/i.test(output)) throw new Usage('preprocess needs -o with a name that ends in .png or .ppm');
   const size = wholeNumber(side, '--size', 1024) ?? 224;
   const [photo] = photos;
   if (!existsSync(photo)) throw new ClipError('not-found', `There is no ${photo}.`);

@@ -12,9 +12,7 @@ export function showProgress(progress) {
   const { phase, file, loaded, total } = progress;
   const part = total > 0 ? Math.min(1, loaded / total) : 0;
   const filled = Math.round(part * 30);
-  process.stderr.write(
-    `\r\x1b[K${phase} ${file} [${'#'.repeat(filled)}${' '.repeat(30 - filled)}] ${(part * 100).toFixed(0)} %`,
-  );
+  process.stderr.write(`\r\x1b[K${phase} ${file} [${'#'.repeat(filled)}${' '.repeat(30 - filled)}] ${(part * 100).toFixed(0)} %`);
   shown = true;
   if (part >= 1) finishProgress();
 }
@@ -30,9 +28,7 @@ export function wholeNumber(text, option, max = Number.MAX_SAFE_INTEGER) {
   if (text === undefined) return undefined;
   const value = Number(text);
   if (!/^\d+$/.test(text) || value < 1 || value > max) {
-    throw new Usage(
-      `${option} is a whole number from 1${max < Number.MAX_SAFE_INTEGER ? ` to ${max}` : ''}, not ${JSON.stringify(text)}`,
-    );
+    throw new Usage(`${option} is a whole number from 1${max < Number.MAX_SAFE_INTEGER ? ` to ${max}` : ''}, not ${JSON.stringify(text)}`);
   }
   return value;
 }
@@ -40,7 +36,6 @@ export function wholeNumber(text, option, max = Number.MAX_SAFE_INTEGER) {
 /** @template {string} T @param {string | undefined} text @param {string} option @param {readonly T[]} choices @param {T} otherwise @returns {T} */
 export function oneOf(text, option, choices, otherwise) {
   if (text === undefined) return otherwise;
-  if (!choices.includes(/** @type {T} */ (text)))
-    throw new Usage(`${option} is one of ${choices.join(', ')}, not ${JSON.stringify(text)}`);
+  if (!choices.includes(/** @type {T} */ (text))) throw new Usage(`${option} is one of ${choices.join(', ')}, not ${JSON.stringify(text)}`);
   return /** @type {T} */ (text);
 }

@@ -1,14 +1,14 @@
 /** verify: runs a model on inputs whose answers the reference implementation gave, and compares. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Engine } from '../engine.js';
+import { Engine } from '../engine/engine.js';
 import { ClipError } from '../error.js';
-import { Loader } from '../loader.js';
-import { DTYPES } from '../model.js';
+import { Loader } from '../models/loader.js';
+import { DTYPES } from '../models/model.js';
 import { readModule, spawnThread } from '../node.js';
-import { f32Of, f32Tensor, readSafetensors, writeSafetensors } from '../safetensors.js';
-import { FolderSource } from '../sources/folder.js';
-import { chooseModule } from '../wasm.js';
+import { f32Of, f32Tensor, readSafetensors, writeSafetensors } from '../models/safetensors.js';
+import { FolderSource } from '../models/sources/folder.js';
+import { chooseModule } from '../engine/wasm.js';
 import { Usage, finishProgress, oneOf, showProgress, wholeNumber } from './terminal.js';
 
 export const MODULES = /** @type {const} */ (['simd', 'relaxed', 'simd-threads', 'relaxed-threads']);
@@ -39,8 +39,7 @@ export function compare(rows, expected) {
 }
 
 /** @param {Float32Array[]} rows */
-const tensorOf = rows =>
-  f32Tensor([rows.length, rows[0].length], Float32Array.from(rows.flatMap(row => Array.from(row))));
+const tensorOf = rows => f32Tensor([rows.length, rows[0].length], Float32Array.from(rows.flatMap(row => Array.from(row))));
 
 /** @param {{ dtype?: string, module?: string, threads?: string, output?: string }} values @param {string[]} positionals */
 export async function verify(values, [folder, ...more]) {
@@ -76,8 +75,7 @@ export async function verify(values, [folder, ...more]) {
     );
     if (!good) status = 1;
   }
-  if (values.output)
-    await writeFile(values.output, writeSafetensors({ image_embeds: tensorOf(images), text_embeds: tensorOf(texts) }));
+  if (values.output) await writeFile(values.output, writeSafetensors({ image_embeds: tensorOf(images), text_embeds: tensorOf(texts) }));
   engine.dispose();
   return status;
 }

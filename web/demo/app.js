@@ -1,4 +1,8 @@
-/** The page: photos and labels come in, go to the model, and what it says is shown. The state is here, each part has its own file. */
+/**
+ * The page: photos and labels come in, go to the model, and what it says is shown. The state is here, each part has its own file.
+ *
+ * The room demo/: the page, which uses the package as any page would, through its faces. It may use no other room.
+ */
 import { Chips } from './chips.js';
 import { listen } from './intake.js';
 import { Models } from './models.js';
@@ -91,9 +95,17 @@ function later() {
 /** @param {(File | { file: Blob, name: string, alt: string })[]} given */
 function take(given) {
   say('photo-trouble', '');
-  photos = given.map(one => ({ file: one.file ?? one, name: one.name || 'pasted picture', alt: one.alt ?? `Your photo, ${one.name || 'pasted'}`, key: '', scores: null, error: null }));
+  photos = given.map(one => ({
+    file: one.file ?? one,
+    name: one.name || 'pasted picture',
+    alt: one.alt ?? `Your photo, ${one.name || 'pasted'}`,
+    key: '',
+    scores: null,
+    error: null,
+  }));
   tiles.set(photos.length > 1 ? photos : []);
-  for (const button of $('samples').querySelectorAll('button')) button.setAttribute('aria-pressed', String(button.dataset.name === photos[0].name && given[0].file !== undefined));
+  for (const button of $('samples').querySelectorAll('button'))
+    button.setAttribute('aria-pressed', String(button.dataset.name === photos[0].name && given[0].file !== undefined));
   show(photos.length > 1 ? null : photos[0]);
 }
 
@@ -154,9 +166,10 @@ async function ask() {
     for (let photo = next(); photo && chips.labels.length && models.clip; photo = next()) {
       const key = keyNow();
       const start = performance.now();
-      const [scores, error] = await models.clip
-        .classify(photo.file, chips.labels, { template: template() })
-        .then(scores => [scores, null], error => [null, error]);
+      const [scores, error] = await models.clip.classify(photo.file, chips.labels, { template: template() }).then(
+        scores => [scores, null],
+        error => [null, error],
+      );
       if (error?.code === 'disposed') continue; // the model changed below
       const wrong = error && blame(error);
       if (wrong === 'labels' || wrong === 'model') {
@@ -226,9 +239,12 @@ function draw() {
   $('ranking').hidden = !list.length;
   $('empty').hidden = list.length > 0;
   const strangers = list.filter(entry => entry.unknown).map(entry => entry.label);
-  say('unknown-note', strangers.length
-    ? `${strangers.length > 3 ? plural(strangers.length, 'label') : strangers.map(label => `“${label}”`).join(', ')} ${strangers.length > 1 ? 'are' : 'is'} not among the words this model was taught: take the score as a guess.`
-    : '');
+  say(
+    'unknown-note',
+    strangers.length
+      ? `${strangers.length > 3 ? plural(strangers.length, 'label') : strangers.map(label => `“${label}”`).join(', ')} ${strangers.length > 1 ? 'are' : 'is'} not among the words this model was taught: take the score as a guess.`
+      : '',
+  );
   const done = photos.filter(photo => photo.scores || photo.error).length;
   $('export').hidden = Boolean(current) || !photos.length;
   $('export-count').textContent = done < photos.length ? `${done} of ${plural(photos.length, 'photo')}` : plural(photos.length, 'photo');
@@ -237,7 +253,8 @@ function draw() {
 /** For the sheet, whose counts change with every photo. */
 let drawing = 0;
 function drawSoon() {
-  drawing ||= setTimeout(() => {
+  if (drawing) return;
+  drawing = setTimeout(() => {
     drawing = 0;
     draw();
   }, 200);
@@ -269,7 +286,9 @@ addEventListener('online', tell);
 addEventListener('offline', tell);
 
 async function offerSamples() {
-  const samples = await fetch(new URL('index.json', SAMPLES)).then(answer => (answer.ok ? answer.json() : [])).catch(() => []);
+  const samples = await fetch(new URL('index.json', SAMPLES))
+    .then(answer => (answer.ok ? answer.json() : []))
+    .catch(() => []);
   const pick = async ({ file, title, labels, alt }, own) => {
     const answer = await fetch(new URL(file, SAMPLES)).catch(() => null);
     if (!answer?.ok) return say('photo-trouble', 'That sample could not be fetched.');

@@ -5,7 +5,11 @@ import { number } from './words.js';
 /** More chips than this are only counted: thousands of labels may be pasted. */
 const SHOWN = 120;
 
-const clean = text => text.replace(/\p{Surrogate}/gu, '').replace(/\s+/g, ' ').trim();
+const clean = text =>
+  text
+    .replace(/\p{Surrogate}/gu, '')
+    .replace(/\s+/g, ' ')
+    .trim();
 const keyOf = label => label.toLowerCase();
 
 export class Chips {
@@ -65,7 +69,12 @@ export class Chips {
       const button = document.createElement('button');
       const unknown = this.isUnknown(label);
       item.className = unknown ? 'chip unknown' : 'chip';
-      item.append(Object.assign(document.createElement('span'), { textContent: label, title: unknown ? 'Not among the words this model was taught' : label }));
+      item.append(
+        Object.assign(document.createElement('span'), {
+          textContent: label,
+          title: unknown ? 'Not among the words this model was taught' : label,
+        }),
+      );
       Object.assign(button, { type: 'button', textContent: '×' });
       button.setAttribute('aria-label', `Remove ${label}`);
       button.dataset.at = at;

@@ -114,7 +114,8 @@ export class Models {
     const precision = { q8: '8-bit', q4: '4-bit', f32: '32-bit' }[dtype];
     const sight = size ? `sees photos at ${size}×${size} pixels` : 'sees small copies of photos';
     const knowledge = count ? `was taught ${plural(count, 'word')} for everyday things` : 'knows no fixed list of words';
-    $('model-about').textContent = `${name} ${sight} and ${knowledge}. Its weights are ${precision}; it runs on ${plural(threads, 'thread')}.${license ? ` Licence: ${license}.` : ''}`;
+    $('model-about').textContent =
+      `${name} ${sight} and ${knowledge}. Its weights are ${precision}; it runs on ${plural(threads, 'thread')}.${license ? ` Licence: ${license}.` : ''}`;
     $('model-note-text').textContent = `${name} is small: it ${sight} and ${knowledge}. For anything else:`;
     $('model-note').hidden = !count;
     $('model-embedded').hidden = source === undefined;
@@ -147,10 +148,13 @@ export class Models {
   }
 
   #warn({ code }) {
-    this.#say('warnings', {
-      'not-cached': 'This browser window keeps nothing, so the model will be fetched again on the next visit.',
-      'not-verified': 'This page is not served over https, so what is fetched cannot be verified.',
-    }[code] ?? '');
+    this.#say(
+      'warnings',
+      {
+        'not-cached': 'This browser window keeps nothing, so the model will be fetched again on the next visit.',
+        'not-verified': 'This page is not served over https, so what is fetched cannot be verified.',
+      }[code] ?? '',
+    );
   }
 
   #say(id, text) {

@@ -38,14 +38,16 @@ export class Ranking {
     }
     this.#rows = rows;
     const rest = entries.length - SHOWN;
-    const more = rest > 0 ? [Object.assign(document.createElement('li'), { className: 'more', textContent: `and ${number(rest)} more` })] : [];
+    const more =
+      rest > 0 ? [Object.assign(document.createElement('li'), { className: 'more', textContent: `and ${number(rest)} more` })] : [];
     this.list.replaceChildren(...rows.values(), ...more);
     this.list.classList.toggle('waiting', entries[0]?.share === null);
     if (calm.matches) return;
     for (const [label, row] of rows) {
       const from = before.get(label);
       const way = from === undefined ? 0 : from - row.offsetTop;
-      if (way) row.animate([{ transform: `translateY(${way}px)` }, { transform: 'none' }], { duration: 320, easing: 'cubic-bezier(.2,.8,.2,1)' });
+      if (way)
+        row.animate([{ transform: `translateY(${way}px)` }, { transform: 'none' }], { duration: 320, easing: 'cubic-bezier(.2,.8,.2,1)' });
     }
   }
 }

@@ -106,7 +106,14 @@ export function csvOf(photos, labels) {
 
 /** The shape that the command line's --json has. */
 export const jsonOf = photos =>
-  `${JSON.stringify(photos.map(({ name, scores, error }) => ({ file: name, ...(scores ? { labels: scores } : { error: error?.message ?? 'not classified' }) })), null, 1)}\n`;
+  `${JSON.stringify(
+    photos.map(({ name, scores, error }) => ({
+      file: name,
+      ...(scores ? { labels: scores } : { error: error?.message ?? 'not classified' }),
+    })),
+    null,
+    1,
+  )}\n`;
 
 /** @param {string} text @param {string} name @param {string} type */
 export function save(text, name, type) {

@@ -6,11 +6,13 @@ export const INDOORS = { toward: [-0.55, 0.75, 0.5], color: [2.0, 1.85, 1.6], si
 export const OUTDOORS = { toward: [-0.5, 0.7, 0.5], color: [2.6, 2.4, 2.1], size: 0.05 };
 
 /** A soft, out-of-focus room: one color above, one below, a few blurred lights and darks. */
-export const room = (high, low) => ([x, y, z]) => {
-  const spots = smooth(0.45, 0.75, noise(x * 3 + 5, y * 3, z * 3));
-  const base = blend(low, high, smooth(-0.4, 0.6, y));
-  return base.map(c => c * (0.8 + 0.5 * spots));
-};
+export const room =
+  (high, low) =>
+  ([x, y, z]) => {
+    const spots = smooth(0.45, 0.75, noise(x * 3 + 5, y * 3, z * 3));
+    const base = blend(low, high, smooth(-0.4, 0.6, y));
+    return base.map(c => c * (0.8 + 0.5 * spots));
+  };
 
 /** Blue with clouds towards the horizon. */
 export const daySky = ([x, y, z]) => {

@@ -7,7 +7,11 @@ const nearest = (...things) => things.reduce((a, b) => (b[0] < a[0] ? b : a));
 
 // ---- oranges ----
 
-const ORANGES = [[0.25, 0.95, 0.1, 0.95], [1.85, 0.86, -1.2, 0.86], [-1.5, 0.88, -0.85, 0.88]];
+const ORANGES = [
+  [0.25, 0.95, 0.1, 0.95],
+  [1.85, 0.86, -1.2, 0.86],
+  [-1.5, 0.88, -0.85, 0.88],
+];
 const pores = (x, y, z) => 0.006 * noise(x * 32, y * 32, z * 32);
 
 export const oranges = {
@@ -29,7 +33,11 @@ export const oranges = {
     const [u, w] = turn(x - 0.2, z - 0.3, -0.55);
     const along = (u - 0.55) / 0.55;
     const width = 0.24 * Math.sqrt(Math.max(0, 1 - along * along)) * (1 - 0.25 * along);
-    const leaf = Math.max(Math.abs(y - 1.98 + 0.14 * along * along - 0.35 * w * w) - 0.012, Math.abs(w) - width, Math.abs(along) * 0.55 - 0.55);
+    const leaf = Math.max(
+      Math.abs(y - 1.98 + 0.14 * along * along - 0.35 * w * w) - 0.012,
+      Math.abs(w) - width,
+      Math.abs(along) * 0.55 - 0.55,
+    );
     return nearest(d, [leaf * 0.6, 'leaf'], [rod(x, y, z, [0.18, 1.8, 0.3], [0.2, 1.97, 0.31], 0.05, 0.035), 'stem']);
   },
   material(name, p) {
@@ -42,7 +50,11 @@ export const oranges = {
 
 // ---- lemons ----
 
-const LEMONS = [[-0.3, 0.72, 0.2, 0.5], [1.45, 0.7, -0.9, -0.7], [-2.0, 0.7, -1.2, 2.0]];
+const LEMONS = [
+  [-0.3, 0.72, 0.2, 0.5],
+  [1.45, 0.7, -0.9, -0.7],
+  [-2.0, 0.7, -1.2, 2.0],
+];
 
 function lemon(x, y, z) {
   const body = ellipsoid(x, y, z, 1.02, 0.74, 0.74);
@@ -89,8 +101,11 @@ export const pizza = {
     let d = table(x, y, z);
     if (y > 0.8) return [Math.min(d[0], Math.max(y - 0.7, r - 2.9)), 'crust']; // nothing reaches higher
     const lumps = 0.06 * cloud(x * 3, 1, z * 3);
-    d = nearest(d, [Math.max(r - 2.4, Math.abs(y - 0.12) - 0.12 - lumps) * 0.8, 'cheese'],
-      [Math.hypot(r - 2.45, (y - 0.2) * 1.1) - 0.28 - 0.08 * cloud(x * 2, 2, z * 2), 'crust']);
+    d = nearest(
+      d,
+      [Math.max(r - 2.4, Math.abs(y - 0.12) - 0.12 - lumps) * 0.8, 'cheese'],
+      [Math.hypot(r - 2.45, (y - 0.2) * 1.1) - 0.28 - 0.08 * cloud(x * 2, 2, z * 2), 'crust'],
+    );
     for (const [a, c, s] of SLICES) d = nearest(d, [ellipsoid(x - a, y - 0.27, z - c, s, 0.06, s), 'salami']);
     for (const [a, c, angle] of LEAVES) {
       const [u, w] = turn(x - a, z - c, angle);
@@ -102,7 +117,8 @@ export const pizza = {
     const n = cloud(p[0] * 3, 1, p[2] * 3);
     if (name === 'table') return tableMaterial(p);
     if (name === 'crust') return { color: blend([0.75, 0.42, 0.14], [0.35, 0.15, 0.04], smooth(0.4, 0.75, n)), gloss: 0.1 };
-    if (name === 'salami') return { color: blend([0.5, 0.06, 0.03], [0.65, 0.16, 0.08], noise(p[0] * 18, p[1], p[2] * 18)), gloss: 0.5, hard: 18 };
+    if (name === 'salami')
+      return { color: blend([0.5, 0.06, 0.03], [0.65, 0.16, 0.08], noise(p[0] * 18, p[1], p[2] * 18)), gloss: 0.5, hard: 18 };
     if (name === 'basil') return { color: [0.05, 0.2, 0.03], gloss: 0.4 };
     return { color: blend([0.62, 0.12, 0.03], [0.95, 0.72, 0.28], smooth(0.32, 0.5, n)), gloss: 0.4, hard: 14 };
   },

@@ -3,12 +3,12 @@
  *
  *     in   { module, threads, folder, dtype, pixels, ids }      out  { images, texts, threads, kernels } or { error }
  */
-import { Engine } from '/web/engine.js';
-import { Loader } from '/web/loader.js';
-import { HttpSource } from '/web/sources/http.js';
+import { Engine } from '/web/engine/engine.js';
+import { Loader } from '/web/models/loader.js';
+import { HttpSource } from '/web/models/sources/http.js';
 
 function spawn(start) {
-  const worker = new Worker('/web/worker.js', { type: 'module' });
+  const worker = new Worker('/web/session/worker.js', { type: 'module' });
   const started = new Promise((onmessage, onerror) => Object.assign(worker, { onmessage, onerror }));
   worker.postMessage({ thread: start });
   return { started, terminate: () => worker.terminate() };

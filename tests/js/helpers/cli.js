@@ -18,9 +18,7 @@ export function run(args, { input = '' } = {}) {
     child.stdout.on('data', data => out.push(data));
     child.stderr.on('data', data => err.push(data));
     child.on('error', reject);
-    child.on('close', status =>
-      resolve({ status, out: Buffer.concat(out).toString(), err: Buffer.concat(err).toString() }),
-    );
+    child.on('close', status => resolve({ status, out: Buffer.concat(out).toString(), err: Buffer.concat(err).toString() }));
     child.stdin.on('error', () => {}); // it may end before it has read everything
     child.stdin.end(input);
   });

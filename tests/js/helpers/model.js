@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { convert } from '../../../web/cli/convert.js';
-import { f32Tensor, readSafetensors, writeSafetensors } from '../../../web/safetensors.js';
+import { f32Tensor, readSafetensors, writeSafetensors } from '../../../web/models/safetensors.js';
 
 export const SIZES = { embedding: 16, image: 32, patch: 8, width: 64, layers: 2, context: 16, vocabulary: 520 };
 /** Six merges; with 512 byte symbols and two specials, 520 entries. */
@@ -58,17 +58,14 @@ export const CONFIG = {
   },
 };
 
-/** Hugging Face's tensors of CONFIG. @param {number} [seed] @returns {Record<string, import('../../../web/safetensors.js').Tensor>} */
+/** Hugging Face's tensors of CONFIG. @param {number} [seed] @returns {Record<string, import('../../../web/models/safetensors.js').Tensor>} */
 export function makeTensors(seed = 1) {
   const next = random(seed);
   const { width, embedding, patch, image, context, vocabulary, layers } = SIZES;
-  /** @type {Record<string, import('../../../web/safetensors.js').Tensor>} */
+  /** @type {Record<string, import('../../../web/models/safetensors.js').Tensor>} */
   const tensors = {};
   const add = (name, shape, scale = 0.1, base = 0) => {
-    const values = Float32Array.from(
-      { length: shape.reduce((a, b) => a * b, 1) },
-      () => base + (next() - 0.5) * 2 * scale,
-    );
+    const values = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => base + (next() - 0.5) * 2 * scale);
     tensors[name] = f32Tensor(shape, values);
   };
   const norm = name => (add(`${name}.weight`, [width], 0.1, 1), add(`${name}.bias`, [width]));

@@ -38,7 +38,7 @@ export async function serve(folder, mood = {}) {
     if (mood.change) bytes = mood.change(name, bytes, { count: log.filter(e => e.name === name).length });
     const range = !mood.noRange && /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
     const from = range ? Number(range[1]) : 0;
-    const to = range && range[2] ? Math.min(Number(range[2]) + 1, bytes.length) : bytes.length;
+    const to = range?.[2] ? Math.min(Number(range[2]) + 1, bytes.length) : bytes.length;
     response.writeHead(range ? 206 : 200, {
       'Content-Type': name.endsWith('.json') ? 'application/json' : 'application/octet-stream',
       'Content-Length': to - from,
@@ -46,7 +46,7 @@ export async function serve(folder, mood = {}) {
       ...mood.headers,
     });
     if (request.method === 'HEAD') return response.end();
-    for (let at = from; at < to;) {
+    for (let at = from; at < to; ) {
       const end = Math.min(at + 16384, to);
       if (mood.delay) await new Promise(resolve => setTimeout(resolve, mood.delay));
       if (mood.cutAt !== undefined && end > mood.cutAt) return request.socket.destroy();

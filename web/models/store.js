@@ -34,8 +34,7 @@ const result = request =>
 const done = transaction =>
   new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve();
-    transaction.onabort = () =>
-      reject(transaction.error ?? new DOMException('The transaction was aborted.', 'AbortError'));
+    transaction.onabort = () => reject(transaction.error ?? new DOMException('The transaction was aborted.', 'AbortError'));
   });
 
 /** Keys of the pieces of foreign files begin so. @param {string} id of the model */

@@ -1,12 +1,14 @@
 /**
  * From what a picture is given as to the crop that a model sees, on the worker's side.
  *
+ * The room pictures/: what callers hand in as a picture, as far as pixels. It may use engine/.
+ *
  * The core decodes JPEG, PNG, BMP, GIF, PSD and PNM itself, everywhere alike. Other formats (WebP, AVIF) are the browser's, but
  * resized by the core: canvases do not resize as CLIP was trained, and would multiply transparent pixels by their alpha.
  */
-import { ClipError, throwIfAborted } from './error.js';
+import { ClipError, throwIfAborted } from '../error.js';
 
-/** @typedef {import('./engine.js').Engine} Engine */
+/** @typedef {import('../engine/engine.js').Engine} Engine */
 /**
  * A picture as it travels to the worker, under the name that messages give it.
  * @typedef {{ label: string } & ({ bytes: Uint8Array } | { blob: Blob } | { url: string } | { bitmap: ImageBitmap }
@@ -36,7 +38,7 @@ export function webpOrientation(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const tag = (/** @type {number} */ at) => String.fromCharCode(...bytes.subarray(at, at + 4));
   if (bytes.length < 16 || tag(0) !== 'RIFF' || tag(8) !== 'WEBP') return 1;
-  for (let at = 12; at + 8 <= bytes.length;) {
+  for (let at = 12; at + 8 <= bytes.length; ) {
     const length = view.getUint32(at + 4, true);
     if (tag(at) === 'EXIF') return tiffOrientation(bytes.subarray(at + 8, at + 8 + length));
     at += 8 + length + (length & 1);
@@ -71,21 +73,14 @@ export function bitmapPixels(bitmap, label) {
   try {
     return { data: context.getImageData(0, 0, width, height).data, width, height };
   } catch (error) {
-    throw new ClipError(
-      'tainted-image',
-      `${label} comes from another origin, which does not allow its pixels to be read.`,
-      error,
-    );
+    throw new ClipError('tainted-image', `${label} comes from another origin, which does not allow its pixels to be read.`, error);
   }
 }
 
 /** @param {Uint8Array} bytes @param {string} label */
 async function decodeInBrowser(bytes, label) {
   if (typeof createImageBitmap !== 'function' || typeof OffscreenCanvas !== 'function') {
-    throw new ClipError(
-      'unknown-image-format',
-      `${label} is of a format that is only known in browsers, or not at all.`,
-    );
+    throw new ClipError('unknown-image-format', `${label} is of a format that is only known in browsers, or not at all.`);
   }
   const orientation = webpOrientation(bytes);
   let bitmap;
@@ -123,8 +118,7 @@ export async function cropOf(engine, picture, size, signal) {
   if ('bytes' in picture) bytes = picture.bytes;
   else if ('url' in picture) bytes = await fetchBytes(picture.url, label, signal);
   else {
-    if (picture.blob.size > MAX_BYTES)
-      throw new ClipError('bad-image-size', `${label} has ${picture.blob.size} bytes.`);
+    if (picture.blob.size > MAX_BYTES) throw new ClipError('bad-image-size', `${label} has ${picture.blob.size} bytes.`);
     bytes = new Uint8Array(await picture.blob.arrayBuffer());
   }
   if (!bytes.length) throw new ClipError('bad-image', `${label} is empty.`);

@@ -10,15 +10,15 @@
  * The same file serves as the engine's further threads: then the first and only message is { thread: ThreadStart }, the answer
  * { started: true }, and the worker works until it is terminated.
  */
-import { ClipError, toPlain } from './error.js';
-import { runThread } from './instance.js';
+import { ClipError, toPlain } from '../error.js';
+import { runThread } from '../engine/instance.js';
 import { Session } from './session.js';
-import { sourceOf } from './sources/index.js';
+import { sourceOf } from '../models/sources/index.js';
 
 let session = /** @type {Session | undefined} */ (undefined);
 const running = /** @type {Map<number, AbortController>} */ (new Map());
 
-/** @type {import('./instance.js').SpawnThread} */
+/** @type {import('../engine/instance.js').SpawnThread} */
 function spawn(start) {
   const worker = new Worker(self.location.href, { type: 'module', name: 'clip-thread' });
   const started = new Promise((onmessage, onerror) => Object.assign(worker, { onmessage, onerror }));

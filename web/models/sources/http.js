@@ -4,7 +4,7 @@
  * Ranges are asked for, so that only what is wanted travels; a server that knows no ranges answers with the whole file, which
  * is then read once through. A connection that breaks is taken up where it broke.
  */
-import { ClipError, throwIfAborted } from '../error.js';
+import { ClipError, throwIfAborted } from '../../error.js';
 import { Source } from './source.js';
 
 /** @typedef {import('./source.js').SourceFile} SourceFile */
@@ -86,7 +86,7 @@ class HttpFile {
 
   /** @param {number} offset @param {number} end @param {AbortSignal} [signal] */
   async *stream(offset, end, signal) {
-    for (let failures = 0; offset < end;) {
+    for (let failures = 0; offset < end; ) {
       throwIfAborted(signal);
       /** @type {Cursor | null} */
       let cursor = null;
@@ -128,10 +128,8 @@ class HttpFile {
     if (this.whole && this.whole.position <= offset) return this.whole;
     const part = offset > 0 || end < this.bytes;
     const response = await request(this.url, { signal, headers: part ? { Range: `bytes=${offset}-${end - 1}` } : {} });
-    if (response.status === 404 || response.status === 410)
-      throw new ClipError('not-found', `${this.url} does not exist.`);
-    if (response.status >= 500 || response.status === 429)
-      throw new ClipError('network', `${this.url} answered ${response.status}.`);
+    if (response.status === 404 || response.status === 410) throw new ClipError('not-found', `${this.url} does not exist.`);
+    if (response.status >= 500 || response.status === 429) throw new ClipError('network', `${this.url} answered ${response.status}.`);
     if (!response.ok) throw new ClipError('not-found', `${this.url} answered ${response.status}.`);
     if (isHtml(response)) throw this.#html();
     const length = Number(response.headers.get('content-length') ?? NaN);
@@ -184,10 +182,7 @@ export class HttpSource extends Source {
     if (response.status === 404 || response.status === 410) return null;
     if (!response.ok) {
       const why = response.status === 401 || response.status === 403 ? ' (it does not exist, or is not public)' : '';
-      throw new ClipError(
-        response.status >= 500 ? 'network' : 'not-found',
-        `${url} answered ${response.status}${why}.`,
-      );
+      throw new ClipError(response.status >= 500 ? 'network' : 'not-found', `${url} answered ${response.status}${why}.`);
     }
     if (isHtml(response)) this.sawHtml = true; // a server that answers everything with its start page
     return isHtml(response) ? null : response;

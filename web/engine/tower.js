@@ -3,7 +3,7 @@
  *
  * Towers and converters read safetensors files in ranges, which they ask for: see Reader.
  */
-import { ClipError, isWellFormed } from './error.js';
+import { ClipError, isWellFormed } from '../error.js';
 
 /** @typedef {import('./engine.js').Engine} Engine */
 /** @typedef {'vision' | 'text'} TowerKind */
@@ -27,7 +27,7 @@ class Reader {
     this.position = 0;
   }
 
-  /** @param {string} name @param {...any} args */
+  /** @param {'open' | 'push' | 'finish'} name @param {...number} args */
   run(name, ...args) {
     const { instance } = this.engine;
     const what = () => {
@@ -35,7 +35,7 @@ class Reader {
       const at = name === 'push' ? `, near byte ${this.position}` : '';
       return this.label + (tensor ? `, tensor ${tensor}` : '') + at;
     };
-    instance.run(what, `${this.prefix}_${name}`, this.handle, ...args);
+    instance.run(what, /** @type {any} */ (`${this.prefix}_${name}`), this.handle, ...args);
   }
 
   /** Begins a file of so many bytes. @param {number} bytes @param {string} [label] its name, for messages */
@@ -57,7 +57,7 @@ class Reader {
   push(bytes) {
     const { instance, staging } = this.engine;
     this.position = this.want()?.offset ?? this.position;
-    for (let done = 0; done < bytes.length;) {
+    for (let done = 0; done < bytes.length; ) {
       const part = bytes.subarray(done, done + STAGING);
       instance.u8(staging, part.length).set(part);
       this.run('push', staging, part.length);
@@ -124,8 +124,7 @@ export class Tower extends Reader {
     return instance.scope(alloc => {
       const rgb = alloc(crops.length * bytes);
       crops.forEach((crop, i) => {
-        if (crop.length !== bytes)
-          throw new ClipError('bad-argument', `A crop has ${crop.length} bytes instead of ${bytes}.`);
+        if (crop.length !== bytes) throw new ClipError('bad-argument', `A crop has ${crop.length} bytes instead of ${bytes}.`);
         instance.u8(rgb + i * bytes, bytes).set(crop);
       });
       return this.#encode('vision_encode', crops.length, rgb);
@@ -136,8 +135,7 @@ export class Tower extends Reader {
   encodePixels(pixels) {
     const { instance } = this.engine;
     const count = pixels.length / (this.info.imageSize ** 2 * 3);
-    if (!Number.isInteger(count))
-      throw new ClipError('bad-argument', `${pixels.length} values are no whole number of pictures.`);
+    if (!Number.isInteger(count)) throw new ClipError('bad-argument', `${pixels.length} values are no whole number of pictures.`);
     return instance.scope(alloc => {
       const values = alloc(pixels.length * 4);
       instance.f32(values, pixels.length).set(pixels);
@@ -162,13 +160,14 @@ export class Tower extends Reader {
     });
   }
 
-  /** @param {string} name @param {number} count @param {...number} inputs @returns {Float32Array[]} */
+  /** @param {'vision_encode' | 'vision_encode_pixels' | 'text_encode'} name @param {number} count @param {...number} inputs
+   *  @returns {Float32Array[]} */
   #encode(name, count, ...inputs) {
     const { instance } = this.engine;
     const width = this.info.embedding;
     return instance.scope(alloc => {
       const out = alloc(count * width * 4);
-      instance.run(() => `${this.kind} tower`, name, this.handle, ...inputs, count, out);
+      instance.run(() => `${this.kind} tower`, /** @type {any} */ (name), this.handle, ...inputs, count, out);
       return Array.from({ length: count }, (_, i) => instance.f32(out + i * width * 4, width).slice());
     });
   }
@@ -212,8 +211,7 @@ export class Tokenizer {
   /** @param {string} text @param {number} capacity ids at most; longer texts are cut before the end token @returns {Uint32Array} */
   encode(text, capacity) {
     const { instance, cell } = this.engine;
-    if (!isWellFormed(text))
-      throw new ClipError('bad-text', 'The text is not well-formed UTF-16: it has half of a pair.');
+    if (!isWellFormed(text)) throw new ClipError('bad-text', 'The text is not well-formed UTF-16: it has half of a pair.');
     const bytes = UTF8.encode(text);
     return instance.scope(alloc => {
       const input = alloc(bytes.length + 1);

@@ -1,5 +1,5 @@
 /** What people name a model by, to what travels to the worker. */
-import { ClipError } from '../error.js';
+import { ClipError } from '../../error.js';
 
 /**
  * @typedef {{ type: 'http', url: string, id?: string, name?: string, files?: Record<string, string>, revalidate?: boolean }
@@ -15,29 +15,19 @@ import { ClipError } from '../error.js';
  * @returns {SourceSpec}
  */
 export function specOf(model, { revision, hub, base }) {
-  if (
-    typeof File === 'function' &&
-    (model?.[0] instanceof File || (typeof FileList === 'function' && model instanceof FileList))
-  ) {
+  if (typeof File === 'function' && (model?.[0] instanceof File || (typeof FileList === 'function' && model instanceof FileList))) {
     return { type: 'files', files: [...model] };
   }
-  if (model?.kind === 'directory' && typeof model.getFileHandle === 'function')
-    return { type: 'directory', handle: model };
+  if (model?.kind === 'directory' && typeof model.getFileHandle === 'function') return { type: 'directory', handle: model };
   if (model instanceof URL) return { type: 'http', url: model.href };
   if (typeof model !== 'string' || !model) {
-    throw new ClipError(
-      'bad-input',
-      'A model is the name of one, an address, a hub id, a list of files or a directory handle.',
-    );
+    throw new ClipError('bad-input', 'A model is the name of one, an address, a hub id, a list of files or a directory handle.');
   }
   const id = /^([\w-][\w.-]*\/[\w.-]+?)(?:@([\w./-]+))?$/.exec(model);
   if (id) return { type: 'hub', repo: id[1], host: hub, revision: id[2] ?? revision };
   try {
     return { type: 'http', url: new URL(model, base).href };
   } catch {
-    throw new ClipError(
-      'not-found',
-      `${JSON.stringify(model)} is no model that is known, no address, and no hub id (owner/name).`,
-    );
+    throw new ClipError('not-found', `${JSON.stringify(model)} is no model that is known, no address, and no hub id (owner/name).`);
   }
 }

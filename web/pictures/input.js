@@ -1,5 +1,5 @@
 /** Pictures as people have them, to what travels to the worker (picture.js). Nothing is decoded here: the page stays free. */
-import { ClipError } from './error.js';
+import { ClipError } from '../error.js';
 
 /** @typedef {import('./picture.js').Picture} Picture */
 /**
@@ -10,8 +10,7 @@ import { ClipError } from './error.js';
 
 /** @param {any} input @param {string} type name of a class of the browser */
 const isA = (input, type) =>
-  typeof (/** @type {any} */ (globalThis)[type]) === 'function' &&
-  input instanceof /** @type {any} */ (globalThis)[type];
+  typeof (/** @type {any} */ (globalThis)[type]) === 'function' && input instanceof /** @type {any} */ (globalThis)[type];
 
 /** @type {ImageBitmapOptions} */
 const AS_STORED = { premultiplyAlpha: 'none', colorSpaceConversion: 'none', imageOrientation: 'from-image' };
@@ -49,11 +48,7 @@ async function fromBitmapSource(source, label) {
   } catch (error) {
     const { name, message } = /** @type {DOMException} */ (error);
     throw name === 'SecurityError'
-      ? new ClipError(
-          'tainted-image',
-          `${label} comes from another origin, which does not allow its pixels to be read.`,
-          error,
-        )
+      ? new ClipError('tainted-image', `${label} comes from another origin, which does not allow its pixels to be read.`, error)
       : new ClipError('bad-input', `${label} cannot be read: ${message}`, error);
   }
 }
@@ -63,11 +58,7 @@ function refuseTainted(canvas, label) {
   try {
     canvas.getContext('2d')?.getImageData(0, 0, 1, 1);
   } catch (error) {
-    throw new ClipError(
-      'tainted-image',
-      `${label} holds a picture from another origin, so its pixels cannot be read.`,
-      error,
-    );
+    throw new ClipError('tainted-image', `${label} holds a picture from another origin, so its pixels cannot be read.`, error);
   }
 }
 
@@ -100,10 +91,8 @@ export function prepare(input, label) {
   if (typeof input === 'string') return fromAddress(input, label);
   if (input instanceof URL) return fromAddress(input.href, label);
   if (input instanceof ArrayBuffer) return { picture: { label, bytes: new Uint8Array(input) } };
-  if (ArrayBuffer.isView(input))
-    return { picture: { label, bytes: new Uint8Array(input.buffer, input.byteOffset, input.byteLength) } };
-  if (isA(input, 'Blob'))
-    return { picture: { label: /** @type {File} */ (input).name || label, blob: /** @type {Blob} */ (input) } };
+  if (ArrayBuffer.isView(input)) return { picture: { label, bytes: new Uint8Array(input.buffer, input.byteOffset, input.byteLength) } };
+  if (isA(input, 'Blob')) return { picture: { label: /** @type {File} */ (input).name || label, blob: /** @type {Blob} */ (input) } };
   if (isA(input, 'Response')) return fromResponse(/** @type {Response} */ (input), label);
   if (isA(input, 'ImageData')) {
     const { data, width, height } = /** @type {ImageData} */ (input);

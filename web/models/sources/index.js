@@ -1,5 +1,5 @@
 /** What a model is named by in messages (spec.js), to the source that reads it. */
-import { ClipError } from '../error.js';
+import { ClipError } from '../../error.js';
 import { DirectorySource, FilesSource } from './files.js';
 import { HttpSource, hubSource } from './http.js';
 

@@ -4,7 +4,7 @@
  * What was kept is not fetched again, so a download that dies goes on where it stopped. A wrong chunk is fetched once more,
  * it alone, before that is an error.
  */
-import { ClipError, throwIfAborted } from './error.js';
+import { ClipError, throwIfAborted } from '../error.js';
 
 /** @typedef {import('./sources/source.js').SourceFile} SourceFile */
 /** Where chunks are kept, and the sum that tells whether they are still what they were.
@@ -93,9 +93,7 @@ export class Chunks {
   /** @param {number} index @param {number} last @returns {Promise<Uint8Array>} */
   async #find(index, last) {
     const { keeper, file } = this;
-    this.stored ??= keeper
-      ? await keeper.store.hasChunks(Array.from({ length: this.count }, (_, i) => file.key(i))).catch(() => [])
-      : [];
+    this.stored ??= keeper ? await keeper.store.hasChunks(Array.from({ length: this.count }, (_, i) => file.key(i))).catch(() => []) : [];
     if (keeper && this.stored[index]) {
       const found = this.ahead.get(index) ?? this.#kept(keeper, index);
       this.ahead.delete(index);
@@ -115,10 +113,7 @@ export class Chunks {
       bytes = await this.#next(index, index);
       if (!(await this.#isRight(index, bytes))) {
         const from = index * file.chunk;
-        throw new ClipError(
-          'wrong-chunk',
-          `${file.name}: bytes ${from} to ${from + bytes.length} came twice with a wrong sha256.`,
-        );
+        throw new ClipError('wrong-chunk', `${file.name}: bytes ${from} to ${from + bytes.length} came twice with a wrong sha256.`);
       }
     }
     if (keeper) {
@@ -165,15 +160,11 @@ export class Chunks {
       let end = index;
       while (end < last && !this.stored?.[end + 1]) end++;
       this.source ??= await this.file.open();
-      const pieces = this.source.stream(
-        index * this.file.chunk,
-        Math.min((end + 1) * this.file.chunk, this.file.bytes),
-        this.signal,
-      );
+      const pieces = this.source.stream(index * this.file.chunk, Math.min((end + 1) * this.file.chunk, this.file.bytes), this.signal);
       this.run = { pieces: pieces[Symbol.asyncIterator](), index, end };
     }
     const bytes = new Uint8Array(this.#size(index));
-    for (let at = 0; at < bytes.length;) {
+    for (let at = 0; at < bytes.length; ) {
       throwIfAborted(this.signal);
       if (!this.rest.length) {
         const { done, value } = await this.run.pieces.next();
@@ -207,18 +198,17 @@ export class Chunks {
 
 /**
  * Gives a reader (a tower or a converter) the ranges that it wants.
- * @param {{ want: () => import('./tower.js').Range | null, push: (bytes: Uint8Array) => void }} reader already opened
+ * @param {{ want: () => import('../engine/tower.js').Range | null, push: (bytes: Uint8Array) => void }} reader already opened
  * @param {Chunks} chunks
  * @param {() => void} [pushed] called after each chunk
  */
 export async function feed(reader, chunks, pushed) {
   const { chunk, bytes } = chunks.file;
   try {
-    for (let range; (range = reader.want());) {
+    for (let range; (range = reader.want()); ) {
       const index = Math.floor(range.offset / chunk);
       const end = Math.min(bytes, range.offset + range.length);
-      if (range.offset >= bytes || !range.length)
-        throw new ClipError('bad-file', `${chunks.file.name} is shorter than its header says.`);
+      if (range.offset >= bytes || !range.length) throw new ClipError('bad-file', `${chunks.file.name} is shorter than its header says.`);
       const data = await chunks.get(index, Math.ceil(end / chunk) - 1);
       const from = index * chunk;
       reader.push(data.subarray(range.offset - from, Math.min(end - from, data.length)));

@@ -1,5 +1,5 @@
 /** Small safetensors files, whole in memory: what the command line checks models against, and writes. */
-import { ClipError } from './error.js';
+import { ClipError } from '../error.js';
 
 /** @typedef {{ dtype: string, shape: number[], data_offsets: [number, number] }} Entry */
 /** @typedef {{ dtype: string, shape: number[], data: Uint8Array }} Tensor */

@@ -4,13 +4,13 @@
  * A call that is aborted while the engine computes cannot be stopped from within: its worker is ended, and the next call starts
  * another, which finds the model's bytes in the store. The same happens after a crash.
  */
-import { ClipError, fromPlain, throwIfAborted, toPlain } from './error.js';
+import { ClipError, fromPlain, throwIfAborted, toPlain } from '../error.js';
 
 /** @typedef {import('./session.js').Session} Session */
 /** @typedef {import('./session.js').SessionInfo} SessionInfo */
 /** @typedef {import('./session.js').Call} Call */
-/** @typedef {import('./error.js').PlainError} PlainError */
-/** @typedef {import('./download.js').Progress} Progress */
+/** @typedef {import('../error.js').PlainError} PlainError */
+/** @typedef {import('../models/download.js').Progress} Progress */
 /** @typedef {{ signal?: AbortSignal | null, onProgress?: (progress: Progress) => void, transfer?: Transferable[] }} CallOptions */
 
 /** How long an aborted call may take to end by itself, in ms. */
@@ -167,11 +167,7 @@ export class WorkerClient extends Client {
 function cannotSend(error) {
   const { name, message } = /** @type {DOMException} */ (error);
   return name === 'DataCloneError' && /ImageBitmap|origin/i.test(message)
-    ? new ClipError(
-        'tainted-image',
-        'The picture comes from another origin, which does not allow its pixels to be read.',
-        error,
-      )
+    ? new ClipError('tainted-image', 'The picture comes from another origin, which does not allow its pixels to be read.', error)
     : new ClipError('bad-input', `The input cannot be sent to the worker: ${message}`, error);
 }
 

@@ -1,16 +1,18 @@
 /**
  * Reads what a model folder says about itself, in three forms:
  *
+ * The room models/: what is fetched, checked, kept and fed to the engine. It may use engine/.
+ *
  * - ours: clip.json, and a safetensors file for each tower and dtype;
  * - Hugging Face: config.json, preprocessor_config.json, model.safetensors, and the tokenizer's files;
  * - OpenCLIP: open_clip_config.json, open_clip_model.safetensors or model.safetensors, and the tokenizer's files.
  *
  * All of it may come from anywhere, so all of it is checked.
  */
-import { ClipError } from './error.js';
+import { ClipError } from '../error.js';
 
-/** @typedef {import('./engine.js').Dtype} Dtype */
-/** @typedef {import('./tower.js').TowerKind} TowerKind */
+/** @typedef {import('../engine/engine.js').Dtype} Dtype */
+/** @typedef {import('../engine/tower.js').TowerKind} TowerKind */
 /** @typedef {import('./sources/source.js').Source} Source */
 
 /** A file of our form. @typedef {{ file: string, bytes: number, chunk: number, sha256: string[] }} TowerFile */
@@ -55,12 +57,10 @@ const isObject = value => typeof value === 'object' && value !== null && !Array.
 /** @param {unknown} value @param {number} min @param {number} max */
 const isWhole = (value, min, max) => Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max;
 /** @param {unknown} value */
-const isTriple = value =>
-  Array.isArray(value) && value.length === 3 && value.every(x => typeof x === 'number' && Number.isFinite(x));
+const isTriple = value => Array.isArray(value) && value.length === 3 && value.every(x => typeof x === 'number' && Number.isFinite(x));
 
 /** A file of a model lies in its folder. @param {unknown} name @returns {name is string} */
-export const isFileName = name =>
-  typeof name === 'string' && /^[^/\\\0?#%]{1,200}$/.test(name) && !name.startsWith('..') && name !== '.';
+export const isFileName = name => typeof name === 'string' && /^[^/\\\0?#%]{1,200}$/.test(name) && !name.startsWith('..') && name !== '.';
 
 /** @param {string} file @param {string} text */
 export function parseJson(file, text) {
@@ -89,12 +89,8 @@ export function checkManifest(value, label = 'clip.json') {
   need(typeof m.name === 'string' && m.name.length > 0 && m.name.length <= 200, '"name" is not a short string');
   need(isObject(m.config), '"config" is not an object');
   need(isObject(m.towers), '"towers" is not an object');
-  need(
-    typeof m.logit_scale === 'number' && m.logit_scale > 0 && m.logit_scale <= 1e4,
-    '"logit_scale" is not a number above 0',
-  );
-  for (const key of ['license', 'origin'])
-    need(m[key] === undefined || typeof m[key] === 'string', `"${key}" is not a string`);
+  need(typeof m.logit_scale === 'number' && m.logit_scale > 0 && m.logit_scale <= 1e4, '"logit_scale" is not a number above 0');
+  for (const key of ['license', 'origin']) need(m[key] === undefined || typeof m[key] === 'string', `"${key}" is not a string`);
   if (m.preprocess !== undefined) checkPreprocess(m.preprocess, label);
   const isText = (/** @type {unknown} */ x) => typeof x === 'string' && x.length <= 200;
   need(
@@ -118,10 +114,7 @@ export function checkManifest(value, label = 'clip.json') {
       need(isWhole(f.bytes, 9, MAX_BYTES), `${at}.bytes" is not a size`);
       need(isWhole(f.chunk, 1 << 16, 64 << 20), `${at}.chunk" is not between 64 KiB and 64 MiB`);
       const count = Math.ceil(f.bytes / f.chunk);
-      need(
-        Array.isArray(f.sha256) && f.sha256.length === count,
-        `${at}.sha256" does not have ${count} entries, one a chunk`,
-      );
+      need(Array.isArray(f.sha256) && f.sha256.length === count, `${at}.sha256" does not have ${count} entries, one a chunk`);
       need(
         f.sha256.every((/** @type {unknown} */ x) => typeof x === 'string' && /^[0-9a-f]{64}$/.test(x)),
         `${at}.sha256" has an entry that is not 64 hexadecimal digits`,
@@ -136,16 +129,8 @@ export function checkManifest(value, label = 'clip.json') {
 /** @param {any} p @param {string} label */
 function checkPreprocess(p, label) {
   const ok =
-    isObject(p) &&
-    isWhole(p.size, 1, 1024) &&
-    isTriple(p.mean) &&
-    isTriple(p.std) &&
-    p.std.every((/** @type {number} */ x) => x > 0);
-  if (!ok)
-    throw new ClipError(
-      'bad-manifest',
-      `${label}: "preprocess" is not {size: 1..1024, mean: three numbers, std: three above 0}.`,
-    );
+    isObject(p) && isWhole(p.size, 1, 1024) && isTriple(p.mean) && isTriple(p.std) && p.std.every((/** @type {number} */ x) => x > 0);
+  if (!ok) throw new ClipError('bad-manifest', `${label}: "preprocess" is not {size: 1..1024, mean: three numbers, std: three above 0}.`);
 }
 
 /** @param {Manifest} manifest */
@@ -205,13 +190,10 @@ export async function readModel(source, signal) {
   );
 }
 
-/** Throws unless sizes that the tower reports fit together. @param {import('./tower.js').TowerInfo} info @param {Preprocess | undefined} preprocess */
+/** Throws unless sizes that the tower reports fit together. @param {import('../engine/tower.js').TowerInfo} info @param {Preprocess | undefined} preprocess */
 export function checkSizes(info, preprocess) {
   if (preprocess && info.imageSize && preprocess.size !== info.imageSize) {
-    throw new ClipError(
-      'bad-config',
-      `Pictures are prepared at ${preprocess.size} pixels, but the model sees ${info.imageSize}.`,
-    );
+    throw new ClipError('bad-config', `Pictures are prepared at ${preprocess.size} pixels, but the model sees ${info.imageSize}.`);
   }
 }
 

@@ -1,38 +1,40 @@
 /**
  * A model at work: pictures and labels in, scores and embeddings out. Runs in the worker, or in Node directly.
  *
+ * The room session/: a model at work, and the way between the caller's thread and its own. It may use engine/, models/ and pictures/.
+ *
  * Towers load when they are needed first, apart from each other; the labels' embeddings are kept, in memory and in the store, so
  * that labels seen before need no text tower.
  */
-import { throttled } from './download.js';
-import { Engine } from './engine.js';
-import { ClipError, isWellFormed, throwIfAborted, toPlain } from './error.js';
-import { Loader } from './loader.js';
-import { fingerprint } from './model.js';
-import { cropOf } from './picture.js';
-import { Store } from './store.js';
+import { throttled } from '../models/download.js';
+import { Engine } from '../engine/engine.js';
+import { ClipError, isWellFormed, throwIfAborted, toPlain } from '../error.js';
+import { Loader } from '../models/loader.js';
+import { fingerprint } from '../models/model.js';
+import { cropOf } from '../pictures/picture.js';
+import { Store } from '../models/store.js';
 
-/** @typedef {import('./engine.js').Dtype} Dtype */
-/** @typedef {import('./tower.js').Tower} Tower */
-/** @typedef {import('./tower.js').Tokenizer} Tokenizer */
-/** @typedef {import('./download.js').Progress} Progress */
-/** @typedef {import('./picture.js').Picture} Picture */
+/** @typedef {import('../engine/engine.js').Dtype} Dtype */
+/** @typedef {import('../engine/tower.js').Tower} Tower */
+/** @typedef {import('../engine/tower.js').Tokenizer} Tokenizer */
+/** @typedef {import('../models/download.js').Progress} Progress */
+/** @typedef {import('../pictures/picture.js').Picture} Picture */
 /** @typedef {{ label: string, score: number }} Score */
-/** @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void, onWarning?: (warning: import('./error.js').PlainError) => void }} SessionWatch */
+/** @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void, onWarning?: (warning: import('../error.js').PlainError) => void }} SessionWatch */
 
 /**
  * @typedef {object} SessionOptions
- * @property {import('./sources/source.js').Source} source
- * @property {Parameters<typeof import('./wasm.js').compile>[0]} wasm
+ * @property {import('../models/sources/source.js').Source} source
+ * @property {Parameters<typeof import('../engine/wasm.js').compile>[0]} wasm
  * @property {Dtype} [dtype]
  * @property {number} [threads]
- * @property {import('./instance.js').SpawnThread} [spawn]
+ * @property {import('../engine/instance.js').SpawnThread} [spawn]
  * @property {boolean | 'refresh'} [cache]
  */
 
 /** What a loaded model says about itself.
  * @typedef {{ id: string, name: string, license?: string, origin?: string, dtype: Dtype, threads: number, kernels: string,
- *  concepts?: string[], preprocess?: import('./model.js').Preprocess }} SessionInfo */
+ *  concepts?: string[], preprocess?: import('../models/model.js').Preprocess }} SessionInfo */
 
 /** @typedef {(typeof CALLS)[number]} Call */
 const CALLS = /** @type {const} */ (['classify', 'encodeImages', 'encodeTexts', 'encodeLabels', 'tokenize', 'prepare']);
@@ -57,10 +59,7 @@ function checkLabels(labels, templates) {
     if (typeof label !== 'string') throw new ClipError('bad-label', `Label ${i + 1} is no string.`);
     if (!label.trim()) throw new ClipError('bad-label', `Label ${i + 1} is empty.`);
     if (!isWellFormed(label)) {
-      throw new ClipError(
-        'bad-label',
-        `Label ${i + 1} (${JSON.stringify(label.slice(0, 50))}) is not well-formed UTF-16.`,
-      );
+      throw new ClipError('bad-label', `Label ${i + 1} (${JSON.stringify(label.slice(0, 50))}) is not well-formed UTF-16.`);
     }
   });
   if (!Array.isArray(templates) || !templates.length) throw new ClipError('bad-template', 'There is no template.');
@@ -106,10 +105,7 @@ export class Session {
       });
     }
     this.loader = new Loader(this.source, this.store, error => this.#unstored(error));
-    const [made, opened] = await Promise.allSettled([
-      engine,
-      this.loader.open({ refresh: cache === 'refresh', signal: watch.signal }),
-    ]);
+    const [made, opened] = await Promise.allSettled([engine, this.loader.open({ refresh: cache === 'refresh', signal: watch.signal })]);
     if (made.status === 'rejected') throw made.reason;
     this.engine = made.value;
     if (opened.status === 'rejected') {
@@ -131,8 +127,7 @@ export class Session {
   /** @param {unknown} error */
   #unstored(error) {
     // where there never was an IndexedDB, as in Node, nobody expects that something is kept
-    if (typeof indexedDB === 'undefined' && typeof document === 'undefined' && !('WorkerGlobalScope' in globalThis))
-      return;
+    if (typeof indexedDB === 'undefined' && typeof document === 'undefined' && !('WorkerGlobalScope' in globalThis)) return;
     const { name, message } = /** @type {Error} */ (error);
     const why = name === 'QuotaExceededError' ? 'there is not enough room' : message || name;
     this.#warn(new ClipError('not-cached', `The model works, but is not kept for the next visit: ${why}.`, error));
@@ -195,8 +190,7 @@ export class Session {
   /** Token ids, start and end included. @param {string[]} texts @param {SessionWatch} [watch] @returns {Promise<number[][]>} */
   async tokenize(texts, watch = {}) {
     const { tower, tokenizer } = await this.#tower('text', watch);
-    if (!tokenizer)
-      throw new ClipError('no-tokenizer', `${this.source.id} has no tokenizer files (merges.txt or tokenizer.json).`);
+    if (!tokenizer) throw new ClipError('no-tokenizer', `${this.source.id} has no tokenizer files (merges.txt or tokenizer.json).`);
     return texts.map(text => Array.from(tokenizer.encode(text, tower.info.context)));
   }
 

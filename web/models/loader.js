@@ -3,16 +3,16 @@
  * this machine; or through the converter, so that what is kept for the next visit is the small form of it.
  */
 import { Chunks, feed, sha256 } from './download.js';
-import { ClipError, throwIfAborted } from './error.js';
+import { ClipError, throwIfAborted } from '../error.js';
 import { CHUNK, DTYPES, checkSizes, configOf, readModel } from './model.js';
 import { rawPrefix } from './store.js';
 import { findMerges } from './tokenizer-files.js';
 
-/** @typedef {import('./engine.js').Engine} Engine */
-/** @typedef {import('./tower.js').Tower} Tower */
-/** @typedef {import('./tower.js').Tokenizer} Tokenizer */
-/** @typedef {import('./engine.js').Dtype} Dtype */
-/** @typedef {import('./tower.js').TowerKind} TowerKind */
+/** @typedef {import('../engine/engine.js').Engine} Engine */
+/** @typedef {import('../engine/tower.js').Tower} Tower */
+/** @typedef {import('../engine/tower.js').Tokenizer} Tokenizer */
+/** @typedef {import('../engine/engine.js').Dtype} Dtype */
+/** @typedef {import('../engine/tower.js').TowerKind} TowerKind */
 /** @typedef {import('./model.js').Manifest} Manifest */
 /** @typedef {import('./model.js').TowerFile} TowerFile */
 /** @typedef {import('./store.js').Store} Store */
@@ -146,11 +146,10 @@ export class Loader {
       return found;
     };
     const { bytes, chunk, sha256: hashes } = file;
-    const chunks = new Chunks(
-      { name: file.file, bytes, chunk, sha256: hashes, key: i => hashes[i], open },
-      this.#keeper(engine),
-      { ...watch, onUnstored: this.onUnstored },
-    );
+    const chunks = new Chunks({ name: file.file, bytes, chunk, sha256: hashes, key: i => hashes[i], open }, this.#keeper(engine), {
+      ...watch,
+      onUnstored: this.onUnstored,
+    });
     tower.open(bytes, file.file);
     await feed(tower, chunks);
     tower.finish();
@@ -247,7 +246,7 @@ export class ChunkSink {
   /** Copies. @param {Uint8Array} bytes */
   write(bytes) {
     this.total += bytes.length;
-    for (let at = 0; at < bytes.length;) {
+    for (let at = 0; at < bytes.length; ) {
       const part = bytes.subarray(at, at + this.size - this.used);
       this.last.set(part, this.used);
       this.used += part.length;
@@ -270,7 +269,7 @@ export class ChunkSink {
 /** Pushes what a tower wants of bytes that pass by. @param {Tower} tower @param {Uint8Array} bytes @param {number} from their place
  *  in the file */
 function pushWanted(tower, bytes, from) {
-  for (let range; (range = tower.want()) && range.offset < from + bytes.length;) {
+  for (let range; (range = tower.want()) && range.offset < from + bytes.length; ) {
     const at = range.offset - from;
     tower.push(bytes.subarray(at, at + range.length));
   }

@@ -3,7 +3,7 @@
  *
  * The base class turns the two operations that differ, `open` and what it answers, into the others.
  */
-import { ClipError, throwIfAborted } from '../error.js';
+import { ClipError, throwIfAborted } from '../../error.js';
 
 /**
  * One file, readable in ranges.
@@ -42,8 +42,7 @@ export class Source {
   async bytes(name, { signal, limit = 2 ** 30 } = {}) {
     const file = await this.open(name, { signal });
     if (!file) return null;
-    if (file.bytes > limit)
-      throw new ClipError('wrong-size', `${name} has ${file.bytes} bytes; at most ${limit} make sense.`);
+    if (file.bytes > limit) throw new ClipError('wrong-size', `${name} has ${file.bytes} bytes; at most ${limit} make sense.`);
     const all = new Uint8Array(file.bytes);
     let at = 0;
     for await (const piece of file.stream(0, file.bytes, signal)) {

@@ -1,5 +1,5 @@
 /** Finds the merges list of a model that has its tokenizer in files of its own. */
-import { ClipError } from './error.js';
+import { ClipError } from '../error.js';
 import { parseJson } from './model.js';
 
 const OPENAI_MERGES = 49152 - 256 - 2;
@@ -11,8 +11,7 @@ function mergesOfJson(json) {
   const merges = json.model?.merges;
   if (json.model?.type !== 'BPE' || !Array.isArray(merges)) return null;
   const lines = merges.map(merge => (Array.isArray(merge) ? merge.join(' ') : String(merge)));
-  if (lines.some(line => !/^[^\s]+ [^\s]+$/.test(line)))
-    throw new ClipError('bad-merges', 'tokenizer.json: a merge is not two symbols.');
+  if (lines.some(line => !/^[^\s]+ [^\s]+$/.test(line))) throw new ClipError('bad-merges', 'tokenizer.json: a merge is not two symbols.');
   return UTF8.encode(lines.join('\n') + '\n');
 }
 

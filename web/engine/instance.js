@@ -2,7 +2,7 @@
  * A running instance of the module: memory, strings, calls. Views of the memory are made anew at each use, since the memory
  * may have grown (and moved) in between.
  */
-import { ClipError, codeOf } from './error.js';
+import { ClipError, codeOf } from '../error.js';
 
 /** Pages of 64 KiB that a shared memory begins with, and may grow to; some phones refuse to set aside 4 GiB of addresses. */
 const INITIAL_PAGES = 256;
@@ -28,6 +28,9 @@ function sharedMemory() {
 /** @typedef {{ started: Promise<void>, terminate: () => void }} ThreadHandle */
 /** Starts a worker that calls runThread(start). @typedef {(start: ThreadStart) => ThreadHandle} SpawnThread */
 
+/** @typedef {import('./exports.js').Exports} Exports */
+/** Those that answer a clip_status, or a pointer or number like one. @typedef {{ [N in keyof Exports]: Exports[N] extends (...args: any) => number ? N : never }[keyof Exports]} Answering */
+
 /** The life of a thread; returns when the engine is destroyed. @param {ThreadStart} start @param {() => void} ready */
 export function runThread({ module, memory, engine, index, block }, ready) {
   const exports = /** @type {any} */ (new WebAssembly.Instance(module, { env: { memory } }).exports);
@@ -46,13 +49,8 @@ export class Instance {
       const { exports } = await WebAssembly.instantiate(module, memory ? { env: { memory } } : {});
       return new Instance(module, /** @type {any} */ (exports), memory);
     } catch (error) {
-      if (error instanceof RangeError)
-        throw new ClipError('out-of-memory', 'There is no room for the WebAssembly memory.', error);
-      throw new ClipError(
-        'no-wasm',
-        `The WebAssembly module cannot be started: ${/** @type {any} */ (error)?.message}`,
-        error,
-      );
+      if (error instanceof RangeError) throw new ClipError('out-of-memory', 'There is no room for the WebAssembly memory.', error);
+      throw new ClipError('no-wasm', `The WebAssembly module cannot be started: ${/** @type {any} */ (error)?.message}`, error);
     }
   }
 
@@ -68,7 +66,8 @@ export class Instance {
     exports._initialize();
   }
 
-  /** Calls an exported function. @param {string} name @param {...any} args @returns {number} */
+  /** Calls an exported function. @template {keyof Exports} N @param {N} name @param {Parameters<Exports[N]>} args
+   *  @returns {ReturnType<Exports[N]>} */
   call(name, ...args) {
     if (this.crashed) throw new ClipError('crashed', 'The engine has crashed before; make a new one.');
     try {
@@ -80,7 +79,7 @@ export class Instance {
   }
 
   /** Calls a function that answers a clip_status; `what` begins the message of its failure. @param {() => string} what
-   *  @param {string} name @param {...any} args */
+   *  @template {Answering} N @param {N} name @param {Parameters<Exports[N]>} args */
   run(what, name, ...args) {
     const status = this.call(name, ...args);
     if (status < 0) throw new ClipError(codeOf(status), `${what()}: ${this.string(this.call('status_text', status))}`);

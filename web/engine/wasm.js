@@ -2,7 +2,7 @@
  * Picks the module that this engine can run and instantiates it. No Emscripten glue ships: the modules need nothing from
  * outside but a notice of growth, and the threaded ones a memory.
  */
-import { ClipError } from './error.js';
+import { ClipError } from '../error.js';
 
 /** @typedef {'simd' | 'relaxed' | 'simd-threads' | 'relaxed-threads'} ModuleName */
 
@@ -26,8 +26,7 @@ function relaxedIsSound() {
 }
 
 /** Shared memory needs COOP and COEP headers in browsers; elsewhere (Node) nothing says so. */
-const isolated = () =>
-  typeof SharedArrayBuffer === 'function' && /** @type {any} */ (globalThis).crossOriginIsolated !== false;
+const isolated = () => typeof SharedArrayBuffer === 'function' && /** @type {any} */ (globalThis).crossOriginIsolated !== false;
 
 /** How many threads help where none were asked for: more than four share too little work. */
 export const defaultThreads = () => Math.min(4, globalThis.navigator?.hardwareConcurrency ?? 1);
@@ -38,8 +37,7 @@ export const defaultThreads = () => Math.min(4, globalThis.navigator?.hardwareCo
  */
 export function chooseModule(threads = defaultThreads()) {
   if (typeof WebAssembly !== 'object') throw new ClipError('no-wasm', 'This engine has no WebAssembly.');
-  if (!has('simd'))
-    throw new ClipError('no-simd', 'This engine has no WebAssembly SIMD (Chrome 91, Firefox 89, Safari 16.4).');
+  if (!has('simd')) throw new ClipError('no-simd', 'This engine has no WebAssembly SIMD (Chrome 91, Firefox 89, Safari 16.4).');
   if (!Number.isInteger(threads) || threads < 1 || threads > 16) {
     throw new ClipError('bad-argument', `threads must be a whole number from 1 to 16, not ${threads}.`);
   }
@@ -66,10 +64,6 @@ export async function compile(wasm) {
     return await WebAssembly.compile(/** @type {BufferSource} */ (wasm));
   } catch (error) {
     if (error instanceof ClipError) throw error;
-    throw new ClipError(
-      'no-wasm',
-      `The WebAssembly module cannot be loaded: ${error instanceof Error ? error.message : error}`,
-      error,
-    );
+    throw new ClipError('no-wasm', `The WebAssembly module cannot be loaded: ${error instanceof Error ? error.message : error}`, error);
   }
 }

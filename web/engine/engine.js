@@ -1,6 +1,8 @@
 /**
  * The synchronous engine: src/clip.h for JavaScript. The worker uses it, and Node; so can you, in a worker of your own.
  *
+ * The room engine/: the modules and what runs in them. It knows neither models' files nor the page.
+ *
  *     const engine = await Engine.create({ wasm });
  *     const vision = engine.openTower('vision', JSON.stringify({ config, preprocess }), 'q8');
  *     vision.open(fileBytes);
@@ -8,7 +10,7 @@
  *     vision.finish();
  *     const [embedding] = vision.encodeImages([engine.crop(jpegBytes, vision.info.imageSize)]);
  */
-import { ClipError } from './error.js';
+import { ClipError } from '../error.js';
 import { Instance } from './instance.js';
 import { Converter, STAGING, Tokenizer, Tower } from './tower.js';
 import { compile } from './wasm.js';
@@ -154,10 +156,7 @@ export class Engine {
     const { instance } = this;
     const channels = data.length / (width * height);
     if (channels !== 3 && channels !== 4) {
-      throw new ClipError(
-        'bad-image-size',
-        `${label}: ${data.length} bytes are not ${width}x${height} pixels of RGB or RGBA.`,
-      );
+      throw new ClipError('bad-image-size', `${label}: ${data.length} bytes are not ${width}x${height} pixels of RGB or RGBA.`);
     }
     return instance.scope(alloc => {
       const rgb = alloc(size * size * 3);

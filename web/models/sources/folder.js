@@ -1,7 +1,7 @@
 /** A model folder on disk (Node). */
 import { open } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { ClipError, throwIfAborted } from '../error.js';
+import { ClipError, throwIfAborted } from '../../error.js';
 import { Source } from './source.js';
 
 const PIECE = 1 << 20;
