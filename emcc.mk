@@ -130,6 +130,10 @@ $(OUT)/wasm/clip-%.wasm: $(OUT)/link/clip-%.wasm
 web/wasm/%.wasm: $(OUT)/wasm/%.wasm
 	@mkdir -p $(@D); cp $< $@.new && mv $@.new $@
 
+# The notices of the libraries' licences, which travel with the modules.
+web/wasm/NOTICES.txt: build/notices.mjs $(RECIPE)
+	@mkdir -p $(@D); node build/notices.mjs $(SOURCES) $(EMSCRIPTEN) $@
+
 MODULES := $(VARIANTS:%=web/wasm/clip-%.wasm)
 
 # Said when a module changed: brotli at its best takes seconds.
@@ -137,6 +141,6 @@ $(OUT)/sizes.txt: $(MODULES)
 	@node build/sizes.mjs $(MODULES) | tee $@
 
 .PHONY: all clean
-all: $(OUT)/sizes.txt
+all: $(OUT)/sizes.txt web/wasm/NOTICES.txt
 clean:
 	rm -rf $(OUT)/obj $(OUT)/link $(OUT)/wasm $(OUT)/native $(UNICODE) web/wasm

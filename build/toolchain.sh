@@ -13,7 +13,7 @@ oldest=3.1.45
 emscripten=3.1.69+dfsg-3
 binaryen=120-4
 llvm=1:19.1.7-3~deb12u1
-name=emscripten-3.1.69-r2 # counts up when what is kept changes
+name=emscripten-3.1.69-r3 # counts up when what is kept changes
 
 at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
 
@@ -58,6 +58,7 @@ fetch() {
   extract debs/13/emscripten_*.deb em --exclude='./usr/share/emscripten/test' --exclude='./usr/share/emscripten/docs' \
     --exclude='./usr/share/doc' --exclude='*/wasm64-emscripten' --exclude='*/wasm32-emscripten/*/*' \
     --exclude='*san*.a' --exclude='*-tracing.a' --exclude='*-memvalidate*.a' --exclude='*/libGL*-emu*' --exclude='*/libGL*-ofb*'
+  extract debs/13/emscripten_*.deb em ./usr/share/doc/emscripten/copyright
   extract debs/13/node-acorn_*.deb em
   extract debs/13/binaryen_*.deb em
   for tool in c6 stdc++6 gcc-s1; do extract debs/13/lib${tool}_*.deb rt --wildcards '*.so*'; done

@@ -48,17 +48,24 @@ function cpuOf(pid) {
     all += ms || 0;
     if (task === pid) main = ms || 0;
   }
-  return { pid: Number(pid), main, all };
+  return { main, all };
 }
 
-/** The renderer that has worked most: the page's, since one page is open at a time. */
+/** The pages' renderers; the browser's own interface, where it is made of pages too, is left out. */
+const renderers = () =>
+  descendants().filter(pid => {
+    const command = read(`/proc/${pid}/cmdline`);
+    return command.includes('--type=renderer') && !command.includes('--top-chrome-webui');
+  });
+
+/** CPU of all pages together: one works at a time, the others (spare ones) are idle. */
 export function rendererCpu() {
-  return (
-    descendants()
-      .filter(pid => read(`/proc/${pid}/cmdline`).includes('--type=renderer'))
-      .map(cpuOf)
-      .sort((a, b) => b.all - a.all)[0] ?? null
-  );
+  const sum = { main: 0, all: 0 };
+  for (const { main, all } of renderers().map(cpuOf)) {
+    sum.main += main;
+    sum.all += all;
+  }
+  return sum;
 }
 
 const peakOf = pid => Number(/VmHWM:\s+(\d+)/.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) / 1024;
@@ -80,8 +87,7 @@ export async function visit(url, profile) {
     await page.waitForFunction('window.__result', null, { timeout: 600000, polling: 100 });
     const result = await page.evaluate('window.__result');
     if (result.error) throw new Error(`${url}: ${result.error}`);
-    const busiest = rendererCpu();
-    return { ...result, peak_MB: busiest ? peakOf(busiest.pid) : 0 };
+    return { ...result, peak_MB: Math.max(0, ...renderers().map(peakOf)) };
   } finally {
     await context.close();
     if (!profile) fs.rmSync(folder, { recursive: true, force: true });

@@ -70,6 +70,7 @@ function prepareModels() {
 
 const rows = [];
 function row(what, value, unit, more = '') {
+  if (!(value > 0 && value < 1e9)) throw new Error(`${what}: ${value} ${unit} cannot be; nothing was measured`);
   rows.push({ what, value: Number(value.toFixed(2)), unit, note: more });
   if (!options.json) console.log(`${what.padEnd(52)} ${value.toFixed(1).padStart(9)} ${unit.padEnd(7)} ${more}`);
 }

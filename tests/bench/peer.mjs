@@ -85,13 +85,17 @@ export async function runPeer({ folder, cache, root, dtypes, n, warm, row, note 
       const ours = at('ours');
       for (const build of ['plain', 'asyncify']) {
         const theirs = at(`transformers.js/${build}`);
-        if (ours != null && theirs != null)
+        if (ours != null && theirs != null) {
+          const ratio = ours / theirs;
+          if (!(ratio > 0.001 && ratio < 1000))
+            throw new Error(`${dtype}, ${what}: ${ours} against ${theirs} cannot be; nothing was measured`);
           row(
             `${dtype}, ${what}, against the ${build} build`,
             ours,
             { cpu: 'ms CPU', wall: 'ms', peak: 'MB' }[kind],
-            `transformers.js ${theirs.toFixed(1)}, ratio ${(ours / theirs).toFixed(2)}`,
+            `transformers.js ${theirs.toFixed(1)}, ratio ${ratio.toFixed(2)}`,
           );
+        }
       }
     }
   }

@@ -1,6 +1,6 @@
 /** The package as others get it: checked by the usual tools, installed, built into an app, and opened. */
 import assert from 'node:assert/strict';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { serve } from '../../build/serve.mjs';
@@ -40,12 +40,32 @@ test('it carries what it needs and nothing else', () => {
     'web/types/index.d.ts',
     'web/wasm/clip-simd.wasm',
     'web/wasm/clip-relaxed-threads.wasm',
+    'web/wasm/NOTICES.txt',
     'weights/clip-mini/clip.json',
     'README.md',
     'LICENSE',
   ])
     assert.ok(files.includes(name), `${name} is missing`);
   for (const name of files) assert.doesNotMatch(name, /^(tests|src|build|web\/demo)\/|\.(map|part|py)$/, name);
+});
+
+test('the notices that its libraries ask for travel with the modules', async () => {
+  const notices = await readFile(join(app, 'node_modules/clip-wasm/web/wasm/NOTICES.txt'), 'utf8');
+  // of each a line of its licence as the project writes it
+  for (const line of [
+    'Copyright 2019 Google LLC', // XNNPACK
+    'Copyright (c) Facebook, Inc. and its affiliates', // XNNPACK
+    'Copyright (c) 2015-2017 Georgia Institute of Technology', // pthreadpool
+    'Copyright (c) 2017 Sean Barrett', // stb_image
+    'Copyright (c) 2010 Serge A. Zaitsev', // jsmn
+    '2014-2021 by Steven G. Johnson', // utf8proc
+    'Copyright © 2005-2020 Rich Felker', // musl
+    'Emscripten authors',
+    'compiler-rt',
+    'FP16',
+    'FXdiv',
+  ])
+    assert.match(notices, new RegExp(line.replace(/[.()]/g, '\\$&'), 'i'));
 });
 
 test('TypeScript understands its types', async () => {
