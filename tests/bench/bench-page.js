@@ -31,10 +31,7 @@ async function bench(work, times = n, warmUp = warm) {
     all.push(performance.now() - start);
   }
   const after = await window.__cpu?.();
-  const cpu =
-    before && after
-      ? { cpu_main: (after.main - before.main) / times, cpu_all: (after.all - before.all) / times }
-      : {};
+  const cpu = before && after ? { cpu_main: (after.main - before.main) / times, cpu_all: (after.all - before.all) / times } : {};
   return { n: times, med: median(all), min: Math.min(...all), max: Math.max(...all), all, ...cpu };
 }
 

@@ -25,16 +25,16 @@ export function bundle(entry) {
     target: 'es2022',
     write: false,
     // a page imports these two only where it works without a worker
-    external: isWorker ? [] : ['./session.js', './sources/index.js'],
+    external: isWorker ? [] : ['./session/session.js', './models/sources/index.js'],
   });
 }
 
 export async function bundlePage() {
   const folder = path.join(ROOT, BUNDLE);
-  fs.mkdirSync(folder, { recursive: true });
+  fs.mkdirSync(path.join(folder, 'session'), { recursive: true });
   fs.copyFileSync(path.join(ROOT, 'tests/bench/bench.html'), path.join(folder, 'bench.html'));
   fs.writeFileSync(path.join(folder, 'bench-page.js'), (await bundle('tests/bench/bench-page.js')).outputFiles[0].contents);
-  fs.writeFileSync(path.join(folder, 'worker.js'), (await bundle('web/session/worker.js')).outputFiles[0].contents);
+  fs.writeFileSync(path.join(folder, 'session/worker.js'), (await bundle('web/session/worker.js')).outputFiles[0].contents);
   fs.cpSync(path.join(ROOT, 'web/wasm'), path.join(folder, 'wasm'), { recursive: true });
 }
 
