@@ -58,10 +58,14 @@ const renderers = () =>
     return command.includes('--type=renderer') && !command.includes('--top-chrome-webui');
   });
 
-/** CPU of all pages together: one works at a time, the others (spare ones) are idle. */
+/** What each renderer had used when it was last seen: one that ends between two readings must not take its share with it. */
+const seen = new Map();
+
+/** CPU of all pages together, since this process began: one works at a time, the others (spare ones) are idle. */
 export function rendererCpu() {
+  for (const pid of renderers()) seen.set(pid, cpuOf(pid));
   const sum = { main: 0, all: 0 };
-  for (const { main, all } of renderers().map(cpuOf)) {
+  for (const { main, all } of seen.values()) {
     sum.main += main;
     sum.all += all;
   }
