@@ -1,5 +1,6 @@
 // npm test: sets up what is missing, runs every kind of test, and totals them on the last line.
-// usage: node build/test.mjs [format|structure|native|wasm|types|js|browser|packaging]...      all of them by default
+// usage: node build/test.mjs [--all] [format|structure|native|wasm|types|js|browser|packaging]...      all kinds by default
+// --all: also what takes long. Tests see CLIP_ALL=1 in their environment; a kind may have a part of its own in LONG.
 import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkNode, ensureChromium, ensureModules, ensurePackages } from './setup.mjs';
@@ -106,7 +107,11 @@ async function node(name, env = {}) {
     '--test-reporter=tap',
     `--test-reporter-destination=${tap}`,
   ];
-  const status = await run(process.execPath, ['--test', '--test-timeout=300000', ...reporters, ...tests], { env });
+  const status = await run(
+    process.execPath,
+    ['--test', `--test-timeout=${process.env.CLIP_ALL ? 1_800_000 : 300_000}`, ...reporters, ...tests],
+    { env },
+  );
   const summary = readFileSync(tap, 'utf8');
   const number = key => Number(summary.match(new RegExp(`^# ${key} (\\d+)$`, 'm'))?.[1] ?? 0);
   const result = { passed: number('pass'), failed: number('fail') + number('cancelled'), skipped: number('skipped') + number('todo') };
@@ -141,9 +146,13 @@ async function packaging() {
 }
 
 const KINDS = { format, structure, native, wasm, types, js, browser, packaging };
+/** What a kind does besides, with --all: { KIND: async () => {} }. @type {Partial<Record<keyof typeof KINDS, () => Promise<void>>>} */
+const LONG = {};
 
 await main(async () => {
-  const asked = process.argv.slice(2);
+  const all = process.argv.includes('--all');
+  if (all) process.env.CLIP_ALL = '1'; // `run` hands it on
+  const asked = process.argv.slice(2).filter(argument => argument !== '--all');
   const unknown = asked.find(name => !(name in KINDS));
   if (unknown) throw new BuildError(`there are no ${unknown} tests; there are: ${Object.keys(KINDS).join(', ')}`);
   checkNode();
@@ -153,6 +162,7 @@ await main(async () => {
     if (asked.length && !asked.includes(name)) continue;
     try {
       await step(name, kind);
+      if (all && LONG[name]) await step(`${name}, the long part`, LONG[name]);
     } catch (error) {
       // A kind that cannot even start is a failure, but must not hide what the others find.
       if (!(error instanceof BuildError)) throw error;
