@@ -1,10 +1,42 @@
-#include "towers/resnet.h"
-
+/* resnet.c - CLIP's ModifiedResNet (OpenAI's model.py; He et al. 2016, with a three-convolution stem, average pooling instead of
+ * strides, and attention pooling instead of a mean). Images are (height, width, channels). */
 #include <math.h>
 #include <string.h>
 
+#include "compute/attention.h"
+#include "compute/convolution.h"
+#include "towers/network.h"
+
 #define EPSILON         1e-5f /* PyTorch's BatchNorm2d */
 #define SLOTS_PER_LAYER 5
+
+/* A convolution and its BatchNorm. */
+typedef struct {
+    clip_convolution convolution; /* with the norm in it, once resnet_model_finish was called */
+    /* as the file has them, until resnet_model_finish */
+    float *weight;                        /* f32: (out, in kernel kernel) */
+    int8_t *weight_q8;                    /* otherwise: the same, with a scale an output */
+    float *scale;                         /* (out) */
+    float *gain, *beta, *mean, *variance; /* (out) */
+} resnet_layer;
+
+typedef struct {
+    clip_vision_config config;
+    size_t side, channels; /* of the last stage's image */
+    resnet_layer *layers;  /* stem, then for each bottleneck its three and, in a stage's first, the shortcut's */
+    size_t count;
+    clip_arena staging;            /* what comes from the file, freed by finish */
+    float *positional_embedding;   /* (side^2 + 1, channels) */
+    clip_linear query, key, value; /* (channels, channels) */
+    clip_linear projection;        /* (embedding, channels) */
+} resnet_model;
+
+typedef struct {
+    float *images[4];          /* NHWC images, each as large as the largest */
+    clip_activations *patches; /* (layers); they share one memory */
+    clip_activations pool_rows, query_row, out_row;
+    float *tokens, *query, *key_value, *attended, *attention;
+} resnet_state;
 
 /* ---- the list of layers ---- */
 
@@ -60,7 +92,7 @@ static void visit_layers(const clip_vision_config *config, layer_visitor each, v
 /* ---- weights ---- */
 
 typedef struct {
-    clip_resnet *resnet;
+    resnet_model *resnet;
     const clip_kernels *kernels;
     clip_arena *weights, *staging;
     clip_precision precision;
@@ -69,9 +101,9 @@ typedef struct {
 static void layout_layer(void *context, size_t index, const clip_convolution_shape *shape, const char *name, const char *norm) {
     (void)name, (void)norm;
     layout_context *c = context;
-    clip_resnet_layer measured, *layer = c->resnet->layers ? &c->resnet->layers[index] : &measured;
+    resnet_layer measured, *layer = c->resnet->layers ? &c->resnet->layers[index] : &measured;
     size_t weights = shape->out * shape->in * shape->kernel * shape->kernel;
-    *layer = (clip_resnet_layer){0};
+    *layer = (resnet_layer){0};
     if (c->precision == CLIP_F32) layer->weight = clip_arena_take(c->staging, weights, sizeof(float));
     else layer->weight_q8 = clip_arena_take(c->staging, weights, 1);
     float **const vectors[] = {&layer->scale, &layer->gain, &layer->beta, &layer->mean, &layer->variance};
@@ -79,9 +111,11 @@ static void layout_layer(void *context, size_t index, const clip_convolution_sha
     clip_convolution_layout(&layer->convolution, c->kernels, c->weights, shape, c->precision);
 }
 
-clip_status clip_resnet_layout(clip_resnet *resnet, const clip_kernels *kernels, clip_arena *arena,
-                               const clip_vision_config *config, clip_precision precision) {
-    *resnet = (clip_resnet){
+static clip_status layout(void *model, const clip_kernels *kernels, clip_arena *arena, const clip_config *all,
+                          clip_precision precision) {
+    resnet_model *resnet = model;
+    const clip_vision_config *config = &all->vision;
+    *resnet = (resnet_model){
         .config = *config, .side = config->image_size / 32, .channels = config->stem * 32, .count = layer_count(config)};
     resnet->layers = clip_arena_take(arena, resnet->count, sizeof *resnet->layers);
     if (resnet->layers)
@@ -108,16 +142,16 @@ clip_status clip_resnet_layout(clip_resnet *resnet, const clip_kernels *kernels,
     return clip_arena_ok(arena) && clip_arena_ok(&staging) ? CLIP_OK : CLIP_ERROR_MEMORY;
 }
 
-size_t clip_resnet_slot_count(const clip_vision_config *config) { return layer_count(config) * SLOTS_PER_LAYER + 9; }
+static size_t slot_count(const clip_config *config) { return layer_count(&config->vision) * SLOTS_PER_LAYER + 9; }
 
 typedef struct {
-    clip_resnet *resnet;
+    resnet_model *resnet;
     clip_slots *slots;
 } slots_context;
 
 static void add_layer_slots(void *context, size_t index, const clip_convolution_shape *shape, const char *name, const char *norm) {
     slots_context *c = context;
-    clip_resnet_layer *layer = &c->resnet->layers[index];
+    resnet_layer *layer = &c->resnet->layers[index];
     size_t columns = shape->in * shape->kernel * shape->kernel;
     if (layer->weight) clip_slots_add_values(c->slots, name, "weight", layer->weight, shape->out, columns);
     else clip_slots_add_int8(c->slots, name, "weight", layer->weight_q8, layer->scale, shape->out, columns);
@@ -127,7 +161,8 @@ static void add_layer_slots(void *context, size_t index, const clip_convolution_
     clip_slots_add_values(c->slots, norm, "running_var", layer->variance, shape->out, 1);
 }
 
-void clip_resnet_slots(clip_resnet *resnet, clip_slots *slots) {
+static void list_slots(void *model, clip_slots *slots) {
+    resnet_model *resnet = model;
     static const char POOL[] = "visual.attnpool.";
     size_t channels = resnet->channels;
     slots_context context = {resnet, slots};
@@ -145,7 +180,7 @@ void clip_resnet_slots(clip_resnet *resnet, clip_slots *slots) {
 }
 
 /* BatchNorm as y = x * factor + bias: factor replaces gain, bias replaces beta. */
-static int fold(clip_resnet_layer *layer) {
+static int fold(resnet_layer *layer) {
     int finite = 1;
     for (size_t o = 0; o < layer->convolution.shape.out; o++) {
         layer->gain[o] /= sqrtf(layer->variance[o] + EPSILON);
@@ -155,9 +190,10 @@ static int fold(clip_resnet_layer *layer) {
     return finite;
 }
 
-clip_status clip_resnet_finish(clip_resnet *resnet, const clip_kernels *kernels) {
+static clip_status finish(void *model, const clip_kernels *kernels) {
+    resnet_model *resnet = model;
     for (size_t i = 0; i < resnet->count; i++) {
-        clip_resnet_layer *layer = &resnet->layers[i];
+        resnet_layer *layer = &resnet->layers[i];
         if (!fold(layer)) return CLIP_ERROR_VALUE;
         clip_status status =
             layer->weight
@@ -171,7 +207,8 @@ clip_status clip_resnet_finish(clip_resnet *resnet, const clip_kernels *kernels)
     return CLIP_OK;
 }
 
-void clip_resnet_destroy(clip_resnet *resnet) {
+static void destroy(void *model) {
+    resnet_model *resnet = model;
     for (size_t i = 0; resnet->layers && i < resnet->count; i++) clip_convolution_free(&resnet->layers[i].convolution);
     clip_arena_free(&resnet->staging);
 }
@@ -179,7 +216,7 @@ void clip_resnet_destroy(clip_resnet *resnet) {
 /* ---- workspace ---- */
 
 typedef struct {
-    clip_resnet_state *state;
+    resnet_state *state;
     const clip_kernels *kernels;
     clip_arena *arena;
     clip_precision precision;
@@ -200,8 +237,10 @@ static void layout_layer_state(void *context, size_t index, const clip_convoluti
     if (c->arena->used > c->most) c->most = c->arena->used;
 }
 
-void clip_resnet_state_layout(clip_resnet_state *state, const clip_kernels *kernels, clip_arena *arena,
-                              const clip_vision_config *config, clip_precision precision) {
+static void layout_state(void *scratch, const clip_kernels *kernels, clip_arena *arena, const clip_config *all,
+                         clip_precision precision) {
+    resnet_state *state = scratch;
+    const clip_vision_config *config = &all->vision;
     size_t side = config->image_size / 32, channels = config->stem * 32, tokens = side * side + 1;
     if (precision == CLIP_Q4) precision = CLIP_Q8;
     state->patches = clip_arena_take(arena, layer_count(config), sizeof *state->patches);
@@ -245,10 +284,10 @@ static void average_pool(clip_pool *pool, const float *x, size_t side, size_t ch
 }
 
 typedef struct {
-    const clip_resnet *resnet;
+    const resnet_model *resnet;
     const clip_kernels *kernels;
     clip_pool *pool;
-    clip_resnet_state *state;
+    resnet_state *state;
 } pass;
 
 static void run(const pass *p, size_t index, const float *x, clip_epilogue epilogue, float *y) {
@@ -258,7 +297,7 @@ static void run(const pass *p, size_t index, const float *x, clip_epilogue epilo
 /* A bottleneck: x -> relu(conv3(conv2(conv1(x))) + shortcut(x)); answers the result in images[0], all four are used. */
 static void bottleneck(const pass *p, size_t index, int first) {
     float **images = p->state->images, *x = images[0], *a = images[1], *b = images[2], *c = images[3];
-    const clip_resnet_layer *layers = p->resnet->layers + index;
+    const resnet_layer *layers = p->resnet->layers + index;
     const clip_convolution_shape *before = &layers[0].convolution.shape, *last = &layers[2].convolution.shape;
     run(p, index, x, CLIP_RELU, a);
     run(p, index + 1, a, CLIP_RELU, b);
@@ -280,8 +319,8 @@ static void bottleneck(const pass *p, size_t index, int first) {
 
 /* Attention over all positions, asked by their mean (OpenAI's AttentionPool2d). */
 static void attention_pool(const pass *p, const float *x, float *embedding) {
-    const clip_resnet *r = p->resnet;
-    clip_resnet_state *s = p->state;
+    const resnet_model *r = p->resnet;
+    resnet_state *s = p->state;
     size_t channels = r->channels, positions = r->side * r->side, tokens = positions + 1;
     for (size_t c = 0; c < channels; c++) {
         float sum = 0;
@@ -303,8 +342,10 @@ static void attention_pool(const pass *p, const float *x, float *embedding) {
     clip_linear_forward(&r->projection, p->kernels, p->pool, &s->out_row, CLIP_STORE, embedding, r->config.embedding);
 }
 
-void clip_resnet_forward(const clip_resnet *resnet, const clip_kernels *kernels, clip_pool *pool, clip_resnet_state *state,
-                         const float *pixels, float *embedding) {
+static void encode_image(const void *model, const clip_kernels *kernels, clip_pool *pool, void *scratch, const float *pixels,
+                         float *embedding) {
+    const resnet_model *resnet = model;
+    resnet_state *state = scratch;
     const pass p = {resnet, kernels, pool, state};
     float **images = state->images;
     size_t size = resnet->config.image_size, area = size * size;
@@ -322,3 +363,15 @@ void clip_resnet_forward(const clip_resnet *resnet, const clip_kernels *kernels,
         }
     attention_pool(&p, images[0], embedding);
 }
+
+const clip_network clip_resnet_network = {
+    .model_bytes = sizeof(resnet_model),
+    .state_bytes = sizeof(resnet_state),
+    .layout = layout,
+    .layout_state = layout_state,
+    .slot_count = slot_count,
+    .slots = list_slots,
+    .finish = finish,
+    .destroy = destroy,
+    .encode_image = encode_image,
+};

@@ -1,16 +1,46 @@
-#include "towers/text.h"
-
+/* text.c - CLIP's text transformer: token ids to embeddings.
+ *
+ * The tower is causal and is read at each text's end token, so padding never matters and is never computed: texts of a batch
+ * lie end to end as rows. A prefix that all texts of a batch share ("<start> a photo of a") is computed once: causal attention
+ * gives its rows the same values in every text.
+ */
 #include <string.h>
+
+#include "towers/network.h"
+#include "towers/transformer.h"
+
+typedef struct {
+    clip_text_config config;
+    float *token_embedding;      /* f32: (vocabulary, width) */
+    int8_t *token_embedding_q8;  /* otherwise: the same, with a scale a row */
+    float *token_scale;          /* (vocabulary) */
+    float *positional_embedding; /* (context, width) */
+    clip_transformer transformer;
+    float *final_gain, *final_bias; /* (width) */
+    clip_linear projection;         /* (embedding, width), no bias */
+} text_model;
+
+typedef struct {
+    size_t rows;              /* of a batch, at most */
+    float *x;                 /* (rows, width) */
+    float *pooled;            /* (rows, width) */
+    size_t *ends;             /* (rows) row of each text's end token */
+    clip_sequence *sequences; /* (rows) */
+    clip_activations pooled_rows;
+    clip_transformer_state transformer;
+} text_state;
 
 /* Rows a batch computes at a time: enough that kernels run at their speed, few enough that activations stay in the L2 cache. */
 #define BATCH_ROWS 256
 
 static size_t batch_rows(const clip_text_config *config) { return config->context > BATCH_ROWS ? config->context : BATCH_ROWS; }
 
-clip_status clip_text_layout(clip_text *text, const clip_kernels *kernels, clip_arena *arena, const clip_text_config *config,
-                             clip_precision precision) {
+static clip_status layout(void *model, const clip_kernels *kernels, clip_arena *arena, const clip_config *all,
+                          clip_precision precision) {
+    text_model *text = model;
+    const clip_text_config *config = &all->text;
     size_t width = config->transformer.width;
-    *text = (clip_text){.config = *config};
+    *text = (text_model){.config = *config};
     if (precision == CLIP_F32) {
         text->token_embedding = clip_arena_take(arena, config->vocabulary * width, sizeof(float));
     } else {
@@ -25,9 +55,10 @@ clip_status clip_text_layout(clip_text *text, const clip_kernels *kernels, clip_
     return status;
 }
 
-size_t clip_text_slot_count(const clip_text_config *config) { return 5 + config->transformer.layers * CLIP_SLOTS_PER_BLOCK; }
+static size_t slot_count(const clip_config *config) { return 5 + config->text.transformer.layers * CLIP_SLOTS_PER_BLOCK; }
 
-void clip_text_slots(clip_text *text, clip_slots *slots) {
+static void list_slots(void *model, clip_slots *slots) {
+    text_model *text = model;
     size_t width = text->config.transformer.width, vocabulary = text->config.vocabulary;
     if (text->token_embedding_q8)
         clip_slots_add_int8(slots, "", "token_embedding.weight", text->token_embedding_q8, text->token_scale, vocabulary, width);
@@ -39,8 +70,10 @@ void clip_text_slots(clip_text *text, clip_slots *slots) {
     clip_slots_add_linear(slots, "", "text_projection", &text->projection, 0, text->config.embedding);
 }
 
-void clip_text_state_layout(clip_text_state *state, const clip_kernels *kernels, clip_arena *arena, const clip_text_config *config,
-                            clip_precision precision) {
+static void layout_state(void *scratch, const clip_kernels *kernels, clip_arena *arena, const clip_config *all,
+                         clip_precision precision) {
+    text_state *state = scratch;
+    const clip_text_config *config = &all->text;
     size_t rows = batch_rows(config), width = config->transformer.width;
     state->rows = rows;
     state->x = clip_arena_take(arena, rows * width, sizeof(float));
@@ -52,7 +85,7 @@ void clip_text_state_layout(clip_text_state *state, const clip_kernels *kernels,
 }
 
 /* Position of the id where a text is read. */
-static size_t end_position(const clip_text *text, const uint32_t *ids, size_t length) {
+static size_t end_position(const text_model *text, const uint32_t *ids, size_t length) {
     size_t largest = 0;
     for (size_t i = 0; i < length; i++) {
         if (ids[i] == text->config.end) return i;
@@ -63,7 +96,7 @@ static size_t end_position(const clip_text *text, const uint32_t *ids, size_t le
 }
 
 /* x (width) = token embedding of `id` + positional embedding of `position`. */
-static void embed(const clip_text *text, uint32_t id, size_t position, float *x) {
+static void embed(const text_model *text, uint32_t id, size_t position, float *x) {
     size_t width = text->config.transformer.width;
     const float *place = text->positional_embedding + position * width;
     if (text->token_embedding) {
@@ -77,7 +110,7 @@ static void embed(const clip_text *text, uint32_t id, size_t position, float *x)
 }
 
 /* Length of the prefix that the first `count` texts share, short of each text's read position: that row is each text's own. */
-static size_t shared_prefix(const clip_text *text, const uint32_t *ids, const uint32_t *lengths, size_t count) {
+static size_t shared_prefix(const text_model *text, const uint32_t *ids, const uint32_t *lengths, size_t count) {
     size_t prefix = end_position(text, ids, lengths[0]);
     const uint32_t *other = ids;
     for (size_t t = 1; t < count; t++) {
@@ -89,7 +122,7 @@ static size_t shared_prefix(const clip_text *text, const uint32_t *ids, const ui
     return count > 1 ? prefix : 0;
 }
 
-static clip_status check(const clip_text *text, const uint32_t *ids, const uint32_t *lengths, size_t count) {
+static clip_status check(const text_model *text, const uint32_t *ids, const uint32_t *lengths, size_t count) {
     for (size_t t = 0; t < count; t++) {
         if (lengths[t] == 0 || lengths[t] > text->config.context) return CLIP_ERROR_ARGUMENT;
         for (size_t i = 0; i < lengths[t]; i++)
@@ -99,7 +132,7 @@ static clip_status check(const clip_text *text, const uint32_t *ids, const uint3
 }
 
 /* One batch: rows are [shared prefix | first text's rest | second text's rest | ...], each rest up to its read position. */
-static void forward_batch(const clip_text *text, const clip_kernels *kernels, clip_pool *pool, clip_text_state *state,
+static void forward_batch(const text_model *text, const clip_kernels *kernels, clip_pool *pool, text_state *state,
                           const uint32_t *ids, const uint32_t *lengths, size_t count, size_t prefix, float *embeddings) {
     size_t width = text->config.transformer.width, rows = 0, sequences = 0;
     for (; rows < prefix; rows++) embed(text, ids[rows], rows, state->x + rows * width);
@@ -117,8 +150,10 @@ static void forward_batch(const clip_text *text, const clip_kernels *kernels, cl
     clip_linear_forward(&text->projection, kernels, pool, &state->pooled_rows, CLIP_STORE, embeddings, text->config.embedding);
 }
 
-clip_status clip_text_forward(const clip_text *text, const clip_kernels *kernels, clip_pool *pool, clip_text_state *state,
-                              const uint32_t *ids, const uint32_t *lengths, size_t count, float *embeddings) {
+static clip_status encode_texts(const void *model, const clip_kernels *kernels, clip_pool *pool, void *scratch, const uint32_t *ids,
+                                const uint32_t *lengths, size_t count, float *embeddings) {
+    const text_model *text = model;
+    text_state *state = scratch;
     clip_status status = check(text, ids, lengths, count);
     if (status != CLIP_OK) return status;
     for (size_t t = 0; t < count;) {
@@ -141,3 +176,13 @@ clip_status clip_text_forward(const clip_text *text, const clip_kernels *kernels
     }
     return CLIP_OK;
 }
+
+const clip_network clip_text_network = {
+    .model_bytes = sizeof(text_model),
+    .state_bytes = sizeof(text_state),
+    .layout = layout,
+    .layout_state = layout_state,
+    .slot_count = slot_count,
+    .slots = list_slots,
+    .encode_texts = encode_texts,
+};

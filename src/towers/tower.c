@@ -5,9 +5,7 @@
 #include <string.h>
 
 #include "image/pixels.h"
-#include "towers/resnet.h"
-#include "towers/text.h"
-#include "towers/vit.h"
+#include "towers/network.h"
 #include "weights/names.h"
 #include "weights/quantize.h"
 #include "weights/slots.h"
@@ -26,17 +24,9 @@ struct clip_tower {
     clip_precision precision;
     clip_config config;
     clip_arena weights, workspace, table; /* table: the slots, freed when loaded */
-    union {
-        clip_vit vit;
-        clip_resnet resnet;
-        clip_text text;
-    } model;
-    union {
-        clip_vit_state vit;
-        clip_resnet_state resnet;
-        clip_text_state text;
-    } state;
-    float *planes; /* vision: (3, image_size, image_size) */
+    const clip_network *network;
+    void *model, *state; /* owned; the network's own structures */
+    float *planes;       /* vision: (3, image_size, image_size) */
     clip_slots slots;
     clip_stream stream;
     char *merges; /* owned */
@@ -46,34 +36,18 @@ struct clip_tower {
     char detail[CLIP_TENSOR_NAME];
 };
 
-typedef enum { VIT, RESNET, TEXT } architecture;
-
-static architecture architecture_of(const clip_tower *tower) {
-    if (tower->kind == CLIP_TEXT) return TEXT;
-    return tower->config.vision.resnet ? RESNET : VIT;
+/* Which network a configuration asks for. */
+static const clip_network *network_of(clip_tower_kind kind, const clip_config *config) {
+    static const clip_network *const VISION[] = {
+        [CLIP_VISION_TRANSFORMER] = &clip_vit_network, [CLIP_MODIFIED_RESNET] = &clip_resnet_network};
+    return kind == CLIP_TEXT ? &clip_text_network : VISION[config->vision.form];
 }
 
 /* Takes weights from `weights` and scratch from `workspace`; called with measuring arenas first. */
 static clip_status layout(clip_tower *tower, clip_arena *weights, clip_arena *workspace) {
-    const clip_kernels *kernels = tower->kernels;
     const clip_vision_config *vision = &tower->config.vision;
-    const clip_text_config *text = &tower->config.text;
-    clip_precision precision = tower->precision;
-    clip_status status = CLIP_OK;
-    switch (architecture_of(tower)) {
-    case VIT:
-        status = clip_vit_layout(&tower->model.vit, kernels, weights, vision, precision);
-        clip_vit_state_layout(&tower->state.vit, kernels, workspace, vision, precision);
-        break;
-    case RESNET:
-        status = clip_resnet_layout(&tower->model.resnet, kernels, weights, vision, precision);
-        clip_resnet_state_layout(&tower->state.resnet, kernels, workspace, vision, precision);
-        break;
-    case TEXT:
-        status = clip_text_layout(&tower->model.text, kernels, weights, text, precision);
-        clip_text_state_layout(&tower->state.text, kernels, workspace, text, precision);
-        break;
-    }
+    clip_status status = tower->network->layout(tower->model, tower->kernels, weights, &tower->config, tower->precision);
+    tower->network->layout_state(tower->state, tower->kernels, workspace, &tower->config, tower->precision);
     if (tower->kind == CLIP_VISION)
         tower->planes = clip_arena_take(workspace, 3 * vision->image_size * vision->image_size, sizeof(float));
     if (status != CLIP_OK) return status;
@@ -81,20 +55,32 @@ static clip_status layout(clip_tower *tower, clip_arena *weights, clip_arena *wo
 }
 
 static clip_status layout_slots(clip_tower *tower) {
-    const clip_kernels *kernels = tower->kernels;
-    architecture form = architecture_of(tower);
-    size_t capacity = form == VIT      ? clip_vit_slot_count(&tower->config.vision)
-                      : form == RESNET ? clip_resnet_slot_count(&tower->config.vision)
-                                       : clip_text_slot_count(&tower->config.text);
+    size_t capacity = tower->network->slot_count(&tower->config);
     clip_arena measure = clip_arena_measure();
-    clip_slots_layout(&tower->slots, kernels, &measure, capacity);
+    clip_slots_layout(&tower->slots, tower->kernels, &measure, capacity);
     clip_status status = clip_arena_allocate(&tower->table, &measure);
     if (status != CLIP_OK) return status;
-    clip_slots_layout(&tower->slots, kernels, &tower->table, capacity);
-    if (form == VIT) clip_vit_slots(&tower->model.vit, &tower->slots);
-    else if (form == RESNET) clip_resnet_slots(&tower->model.resnet, &tower->slots);
-    else clip_text_slots(&tower->model.text, &tower->slots);
+    clip_slots_layout(&tower->slots, tower->kernels, &tower->table, capacity);
+    tower->network->slots(tower->model, &tower->slots);
     return CLIP_OK;
+}
+
+/* Measures, allocates, and lays everything out. */
+static clip_status build(clip_tower *tower) {
+    clip_arena weights = clip_arena_measure(), workspace = clip_arena_measure();
+    tower->model = calloc(1, tower->network->model_bytes);
+    tower->state = calloc(1, tower->network->state_bytes);
+    if (!tower->model || !tower->state) return CLIP_ERROR_MEMORY;
+    clip_status status = layout(tower, &weights, &workspace);
+    if (status == CLIP_OK && weights.used < SMALL_TOWER) {
+        tower->kernels = &tower->machine->exact;
+        weights = workspace = clip_arena_measure();
+        status = layout(tower, &weights, &workspace);
+    }
+    if (status == CLIP_OK) status = clip_arena_allocate(&tower->weights, &weights);
+    if (status == CLIP_OK) status = clip_arena_allocate(&tower->workspace, &workspace);
+    if (status == CLIP_OK) status = layout(tower, &tower->weights, &tower->workspace);
+    return status == CLIP_OK ? layout_slots(tower) : status;
 }
 
 clip_status clip_tower_create_on(clip_tower **out, const clip_machine *machine, clip_tower_kind kind, const char *config,
@@ -107,18 +93,11 @@ clip_status clip_tower_create_on(clip_tower **out, const clip_machine *machine, 
     tower->kernels = &machine->kernels;
     tower->kind = kind;
     tower->precision = precision;
-    clip_arena weights = clip_arena_measure(), workspace = clip_arena_measure();
     clip_status status = clip_config_parse(&tower->config, config, length);
-    if (status == CLIP_OK) status = layout(tower, &weights, &workspace);
-    if (status == CLIP_OK && weights.used < SMALL_TOWER) {
-        tower->kernels = &machine->exact;
-        weights = workspace = clip_arena_measure();
-        status = layout(tower, &weights, &workspace);
+    if (status == CLIP_OK) {
+        tower->network = network_of(kind, &tower->config);
+        status = build(tower);
     }
-    if (status == CLIP_OK) status = clip_arena_allocate(&tower->weights, &weights);
-    if (status == CLIP_OK) status = clip_arena_allocate(&tower->workspace, &workspace);
-    if (status == CLIP_OK) status = layout(tower, &tower->weights, &tower->workspace);
-    if (status == CLIP_OK) status = layout_slots(tower);
     if (status != CLIP_OK) {
         clip_tower_destroy(tower);
         return status;
@@ -129,12 +108,14 @@ clip_status clip_tower_create_on(clip_tower **out, const clip_machine *machine, 
 
 void clip_tower_destroy(clip_tower *tower) {
     if (!tower) return;
-    if (architecture_of(tower) == RESNET) clip_resnet_destroy(&tower->model.resnet);
+    if (tower->model && tower->network->destroy) tower->network->destroy(tower->model);
     clip_stream_close(&tower->stream);
     clip_arena_free(&tower->table);
     clip_arena_free(&tower->workspace);
     clip_arena_free(&tower->weights);
     free(tower->merges);
+    free(tower->model);
+    free(tower->state);
     free(tower);
 }
 
@@ -236,7 +217,7 @@ clip_status clip_tower_finish(clip_tower *tower) {
         return CLIP_ERROR_MISSING;
     }
     clip_status status = CLIP_OK;
-    if (architecture_of(tower) == RESNET) status = clip_resnet_finish(&tower->model.resnet, tower->kernels);
+    if (tower->network->finish) status = tower->network->finish(tower->model, tower->kernels);
     if (status != CLIP_OK) return status;
     clip_stream_close(&tower->stream);
     clip_arena_free(&tower->table);
@@ -261,11 +242,7 @@ void clip_tower_drop_merges(clip_tower *tower) {
 /* ---- running ---- */
 
 static void encode_planes(clip_tower *tower, const float *planes, float *embedding) {
-    const clip_kernels *kernels = tower->kernels;
-    clip_pool *pool = tower->machine->pool;
-    if (architecture_of(tower) == RESNET)
-        clip_resnet_forward(&tower->model.resnet, kernels, pool, &tower->state.resnet, planes, embedding);
-    else clip_vit_forward(&tower->model.vit, kernels, pool, &tower->state.vit, planes, embedding);
+    tower->network->encode_image(tower->model, tower->kernels, tower->machine->pool, tower->state, planes, embedding);
 }
 
 clip_status clip_vision_encode(clip_tower *tower, const uint8_t *rgb, size_t count, float *embeddings) {
@@ -289,6 +266,6 @@ clip_status clip_vision_encode_pixels(clip_tower *tower, const float *pixels, si
 
 clip_status clip_text_encode(clip_tower *tower, const uint32_t *ids, const uint32_t *lengths, size_t count, float *embeddings) {
     if (tower->kind != CLIP_TEXT || !tower->ready) return CLIP_ERROR_ARGUMENT;
-    return clip_text_forward(&tower->model.text, tower->kernels, tower->machine->pool, &tower->state.text, ids, lengths, count,
-                             embeddings);
+    return tower->network->encode_texts(tower->model, tower->kernels, tower->machine->pool, tower->state, ids, lengths, count,
+                                        embeddings);
 }

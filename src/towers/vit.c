@@ -1,11 +1,36 @@
-#include "towers/vit.h"
-
+/* vit.c - CLIP's vision transformer (Dosovitskiy et al. 2021; OpenAI's VisionTransformer): patches to an embedding. */
 #include <string.h>
 
-clip_status clip_vit_layout(clip_vit *vit, const clip_kernels *kernels, clip_arena *arena, const clip_vision_config *config,
-                            clip_precision precision) {
+#include "towers/network.h"
+#include "towers/transformer.h"
+
+typedef struct {
+    clip_vision_config config;
+    size_t side, tokens;         /* patches a side; side^2 + 1 */
+    clip_linear patch_embedding; /* (width, 3 patch patch), no bias */
+    float *class_embedding;      /* (width) */
+    float *positional_embedding; /* (tokens, width) */
+    float *pre_gain, *pre_bias;  /* (width) */
+    clip_transformer transformer;
+    float *post_gain, *post_bias; /* (width) */
+    clip_linear projection;       /* (embedding, width), no bias */
+} vit_model;
+
+typedef struct {
+    float *patches;              /* (side^2, 3 patch patch) */
+    clip_activations patch_rows; /* the same */
+    float *x;                    /* (tokens, width), the residual stream */
+    float *pooled;               /* (1, width) */
+    clip_activations pooled_row; /* (1, width) */
+    clip_transformer_state transformer;
+} vit_state;
+
+static clip_status layout(void *model, const clip_kernels *kernels, clip_arena *arena, const clip_config *all,
+                          clip_precision precision) {
+    vit_model *vit = model;
+    const clip_vision_config *config = &all->vision;
     size_t width = config->transformer.width, patch = config->patch_size;
-    *vit = (clip_vit){.config = *config, .side = config->image_size / patch};
+    *vit = (vit_model){.config = *config, .side = config->image_size / patch};
     vit->tokens = vit->side * vit->side + 1;
     /* The patch embedding sees pixels, the projection makes the answer: int4 costs accuracy there and saves next to nothing. */
     clip_precision ends = precision == CLIP_F32 ? CLIP_F32 : CLIP_Q8;
@@ -21,9 +46,10 @@ clip_status clip_vit_layout(clip_vit *vit, const clip_kernels *kernels, clip_are
     return status;
 }
 
-size_t clip_vit_slot_count(const clip_vision_config *config) { return 8 + config->transformer.layers * CLIP_SLOTS_PER_BLOCK; }
+static size_t slot_count(const clip_config *config) { return 8 + config->vision.transformer.layers * CLIP_SLOTS_PER_BLOCK; }
 
-void clip_vit_slots(clip_vit *vit, clip_slots *slots) {
+static void list_slots(void *model, clip_slots *slots) {
+    vit_model *vit = model;
     size_t width = vit->config.transformer.width;
     clip_slots_add_linear(slots, "visual.", "conv1.weight", &vit->patch_embedding, 0, width);
     clip_slots_add_values(slots, "visual.", "class_embedding", vit->class_embedding, width, 1);
@@ -36,8 +62,10 @@ void clip_vit_slots(clip_vit *vit, clip_slots *slots) {
     clip_slots_add_linear(slots, "visual.", "proj", &vit->projection, 0, vit->config.embedding);
 }
 
-void clip_vit_state_layout(clip_vit_state *state, const clip_kernels *kernels, clip_arena *arena, const clip_vision_config *config,
-                           clip_precision precision) {
+static void layout_state(void *scratch, const clip_kernels *kernels, clip_arena *arena, const clip_config *all,
+                         clip_precision precision) {
+    vit_state *state = scratch;
+    const clip_vision_config *config = &all->vision;
     size_t width = config->transformer.width, patch = config->patch_size, side = config->image_size / patch;
     clip_precision ends = precision == CLIP_F32 ? CLIP_F32 : CLIP_Q8;
     state->patches = clip_arena_take(arena, side * side * 3 * patch * patch, sizeof(float));
@@ -50,7 +78,7 @@ void clip_vit_state_layout(clip_vit_state *state, const clip_kernels *kernels, c
 
 /* pixels (3, size, size) -> patches (side^2, 3, patch, patch): a convolution whose stride is its kernel is a product. Pixels
  * beyond the last whole patch are not seen, as in the reference's convolution. */
-static void gather_patches(const clip_vit *vit, const float *pixels, float *patches) {
+static void gather_patches(const vit_model *vit, const float *pixels, float *patches) {
     size_t size = vit->config.image_size, patch = vit->config.patch_size;
     for (size_t row = 0; row < vit->side; row++)
         for (size_t column = 0; column < vit->side; column++)
@@ -59,8 +87,10 @@ static void gather_patches(const clip_vit *vit, const float *pixels, float *patc
                     memcpy(patches, pixels + (channel * size + row * patch + y) * size + column * patch, patch * sizeof *patches);
 }
 
-void clip_vit_forward(const clip_vit *vit, const clip_kernels *kernels, clip_pool *pool, clip_vit_state *state, const float *pixels,
-                      float *embedding) {
+static void encode_image(const void *model, const clip_kernels *kernels, clip_pool *pool, void *scratch, const float *pixels,
+                         float *embedding) {
+    const vit_model *vit = model;
+    vit_state *state = scratch;
     size_t width = vit->config.transformer.width;
     gather_patches(vit, pixels, state->patches);
     clip_activations_set(&state->patch_rows, kernels, pool, state->patches, vit->tokens - 1);
@@ -78,3 +108,13 @@ void clip_vit_forward(const clip_vit *vit, const clip_kernels *kernels, clip_poo
                                     vit->config.transformer.epsilon);
     clip_linear_forward(&vit->projection, kernels, pool, &state->pooled_row, CLIP_STORE, embedding, vit->config.embedding);
 }
+
+const clip_network clip_vit_network = {
+    .model_bytes = sizeof(vit_model),
+    .state_bytes = sizeof(vit_state),
+    .layout = layout,
+    .layout_state = layout_state,
+    .slot_count = slot_count,
+    .slots = list_slots,
+    .encode_image = encode_image,
+};

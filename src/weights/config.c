@@ -103,8 +103,8 @@ static int read_open_clip(clip_config *config, const clip_json *json, int root) 
         !read_size(json, vision, "head_width", CLIP_MAX_WIDTH, 64, &head_width))
         return 0;
     int layers = clip_json_get(json, vision, "layers");
-    v->resnet = clip_json_kind_of(json, layers) == CLIP_JSON_ARRAY;
-    if (v->resnet) {
+    if (clip_json_kind_of(json, layers) == CLIP_JSON_ARRAY) {
+        v->form = CLIP_MODIFIED_RESNET;
         if (!read_size(json, vision, "width", CLIP_MAX_WIDTH / 32, 64, &v->stem) ||
             clip_json_size(json, layers) != CLIP_RESNET_STAGES || v->stem % 2 || v->image_size % 32)
             return 0;
@@ -145,7 +145,7 @@ static int read_config(clip_config *config, const clip_json *json) {
                                                                           : read_hugging_face(config, json, root);
     if (!known || !read_triple(json, preprocess, "mean", 0, v->mean) || !read_triple(json, preprocess, "std", 1, v->deviation))
         return 0;
-    if (v->resnet) return 1;
+    if (v->form != CLIP_VISION_TRANSFORMER) return 1;
     if (v->patch_size > v->image_size) return 0;
     size_t side = v->image_size / v->patch_size;
     return side * side <= 16384; /* attention of 16,384 tokens is a day's work, not an image's */

@@ -32,10 +32,12 @@ typedef struct {
     float epsilon;            /* of layer normalisation */
 } clip_transformer_config;
 
+typedef enum { CLIP_VISION_TRANSFORMER, CLIP_MODIFIED_RESNET } clip_vision_form;
+
 typedef struct {
     size_t image_size; /* pixels a side */
     size_t embedding;  /* width of the shared space */
-    int resnet;        /* ModifiedResNet; otherwise a vision transformer */
+    clip_vision_form form;
     /* vision transformer */
     size_t patch_size;
     clip_transformer_config transformer;

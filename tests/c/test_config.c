@@ -30,7 +30,7 @@ static void reads_hugging_face(void **state) {
     (void)state;
     clip_config c;
     assert_int_equal(parse(&c, "{\"projection_dim\":40," HF_VISION "," HF_TEXT "}"), CLIP_OK);
-    assert_false(c.vision.resnet);
+    assert_int_equal(c.vision.form, CLIP_VISION_TRANSFORMER);
     assert_int_equal(c.vision.transformer.width, 64);
     assert_int_equal(c.vision.transformer.activation, CLIP_GELU);
     assert_int_equal(c.text.transformer.activation, CLIP_QUICK_GELU); /* the default of CLIPTextConfig */
@@ -47,7 +47,7 @@ static void reads_open_clip(void **state) {
     const char *resnet =
         "{\"embed_dim\":128,\"vision_cfg\":{\"image_size\":64,\"layers\":[1,2,2,1],\"width\":32,\"patch_size\":null}," OC_TEXT "}";
     assert_int_equal(parse(&c, resnet), CLIP_OK);
-    assert_true(c.vision.resnet);
+    assert_int_equal(c.vision.form, CLIP_MODIFIED_RESNET);
     assert_int_equal(c.vision.blocks[1], 2);
     assert_int_equal(c.vision.heads, 16);
     assert_int_equal(c.text.end, CLIP_END_IS_LARGEST);
@@ -56,7 +56,7 @@ static void reads_open_clip(void **state) {
                           "\"width\":768,\"patch_size\":32},"
                           "\"text_cfg\":{}},\"preprocess_cfg\":{\"mean\":[0.5,0.5,0.5],\"std\":[0.5,0.5,0.25]}}";
     assert_int_equal(parse(&c, wrapped), CLIP_OK);
-    assert_false(c.vision.resnet);
+    assert_int_equal(c.vision.form, CLIP_VISION_TRANSFORMER);
     assert_int_equal(c.vision.transformer.heads, 12);
     assert_int_equal(c.vision.transformer.activation, CLIP_QUICK_GELU);
     assert_float_equal(c.vision.mean[2], .5, 0);

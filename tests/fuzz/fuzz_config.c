@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (clip_config_parse(&config, (const char *)data, size) != CLIP_OK) return 0;
     /* What is accepted divides evenly: the towers rely on it. */
     if (config.text.transformer.width % config.text.transformer.heads) abort();
-    if (!config.vision.resnet && config.vision.transformer.width % config.vision.transformer.heads) abort();
-    if (config.vision.resnet && config.vision.image_size % 32) abort();
+    if (config.vision.form == CLIP_VISION_TRANSFORMER && config.vision.transformer.width % config.vision.transformer.heads) abort();
+    if (config.vision.form == CLIP_MODIFIED_RESNET && config.vision.image_size % 32) abort();
     return 0;
 }
