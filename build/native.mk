@@ -48,7 +48,7 @@ $(TREE)/xnnpack/common.h: $(SOURCES)/xnnpack/src/xnnpack/common.h build/native.m
 	@ln -s $(filter-out %/common.h,$(wildcard $(SOURCES)/xnnpack/src/xnnpack/*)) $(@D)
 	@sed -E 's/(#define XNN_ARCH_[A-Z0-9_]+) 1/\1 0/; s/XNN_ARCH_WASMSIMD 0/XNN_ARCH_WASMSIMD 1/' $< > $@
 
-# $(call native,asan|release|fuzz)
+# $(call native,asan|release|fuzz); fuzzers take XNNPACK as the tests have it: libFuzzer's counters would keep what the linker drops.
 define native
 $(NATIVE)/$1/obj/src/%.o: src/%.c build/native.mk
 	@echo '  cc $$@'; mkdir -p $$(@D); $(CC) $(NATIVE_CLIP) $(NATIVE_$1) -MMD -MP -c $$< -o $$@
@@ -65,7 +65,7 @@ $(NATIVE)/$1/obj/cmocka.o: $(SOURCES)/cmocka/src/cmocka.c build/native.mk
 	@echo '  cc $$@'; mkdir -p $$(@D); $(CC) $(NATIVE_$1) $(CMOCKA_FLAGS) -c $$< -o $$@
 
 NATIVE_OBJECTS_$1 := $(NATIVE_SOURCES:src/%.c=$(NATIVE)/$1/obj/src/%.o) $(NATIVE_POOL_SOURCES:%=$(NATIVE)/$1/obj/pthreadpool/%.o) \
-  $(patsubst %,$(NATIVE)/$1/obj/xnnpack/%.o,$(basename $(call xnnpack_sources,simd)))
+  $(patsubst %,$(NATIVE)/$(if $(filter fuzz,$1),asan,$1)/obj/xnnpack/%.o,$(basename $(call xnnpack_sources,simd)))
 $(NATIVE)/$1/libclip.a: $$(NATIVE_OBJECTS_$1)
 	@rm -f $$@; ar rcs $$@ $$^
 

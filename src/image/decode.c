@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "image/bytes.h"
 #include "image/jpeg.h"
 #include "image/limits.h"
 
@@ -217,6 +218,31 @@ static clip_status open_whole(clip_rows *out, const clip_header *header, const u
     return CLIP_OK;
 }
 
+/* stb_image adds 0 to a null pointer at a first IDAT without data, which C does not define: it gets to see the picture without. */
+static clip_status open_png(clip_rows *out, const clip_header *header, const uint8_t *bytes, size_t length) {
+    uint8_t *without = NULL;
+    size_t kept = 0, at = 8;
+    while (length - at >= 12 && clip_big32(bytes + at) <= length - at - 12) {
+        const size_t chunk = 12 + (size_t)clip_big32(bytes + at);
+        const int data = memcmp(bytes + at + 4, "IDAT", 4) == 0;
+        if (data && chunk > 12) break;
+        if (data && !without) {
+            without = malloc(length);
+            if (!without) return CLIP_ERROR_MEMORY;
+            memcpy(without, bytes, kept = at);
+        } else if (!data && without) {
+            memcpy(without + kept, bytes + at, chunk);
+            kept += chunk;
+        }
+        at += chunk;
+    }
+    if (!without) return open_whole(out, header, bytes, length);
+    memcpy(without + kept, bytes + at, length - at);
+    clip_status status = open_whole(out, header, without, kept + length - at);
+    free(without);
+    return status;
+}
+
 /* stb_image leaves transparent pixels black; Pillow's convert("RGB"), whose answer is wanted, gives them their palette
  * colour. So it gets to see the first frame alone, with transparency and background switched off; then alpha is 0
  * exactly where the frame has drawn nothing. */
@@ -248,7 +274,7 @@ clip_status clip_rows_open_stb(clip_rows *rows, const clip_header *header, const
     if (length > INT_MAX) return CLIP_ERROR_IMAGE_SIZE;
     switch (header->format) {
     case CLIP_JPEG: return open_jpeg(rows, header, bytes, length);
-    case CLIP_PNG: return open_whole(rows, header, bytes, length);
+    case CLIP_PNG: return open_png(rows, header, bytes, length);
     case CLIP_GIF: return open_gif(rows, header, bytes, length);
     default: return CLIP_ERROR_IMAGE_FORMAT;
     }

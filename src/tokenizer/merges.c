@@ -32,19 +32,50 @@ static uint32_t character_symbol(uint32_t character) {
 typedef struct {
     uint8_t *bytes; /* base symbols of all entries, end to end */
     size_t used;
-    uint32_t *first;      /* (symbols + 1) where an entry's begin */
-    uint8_t *ends;        /* (symbols) whether it ends a word */
-    uint32_t *hash, mask; /* entry + 1, or 0 */
+    uint32_t *first;           /* (symbols + 1) where an entry's begin */
+    uint8_t *ends;             /* (symbols) whether it ends a word */
+    uint32_t *hash, mask;      /* entry + 1, or 0 */
+    const clip_merges *merges; /* has the key */
 } entries;
 
-static uint32_t hash_of(const uint8_t *bytes, size_t length, int end) {
-    uint32_t h = 2166136261u + (uint32_t)end; /* FNV-1a */
-    for (size_t i = 0; i < length; i++) h = (h ^ bytes[i]) * 16777619u;
-    return h ^ h >> 15;
+/* SipHash-1-3 (Aumasson and Bernstein 2012): who does not know the key cannot find texts that collide. */
+static uint64_t turned(uint64_t x, int by) { return x << by | x >> (64 - by); }
+static void sip_round(uint64_t v[4]) {
+    v[0] += v[1], v[2] += v[3];
+    v[1] = turned(v[1], 13) ^ v[0], v[3] = turned(v[3], 16) ^ v[2];
+    v[0] = turned(v[0], 32);
+    v[2] += v[1], v[0] += v[3];
+    v[1] = turned(v[1], 17) ^ v[2], v[3] = turned(v[3], 21) ^ v[0];
+    v[2] = turned(v[2], 32);
+}
+
+static uint64_t keyed_hash(const uint64_t key[2], const void *text, size_t length) {
+    const uint8_t *bytes = text;
+    uint64_t v[4] = {key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du, key[0] ^ 0x6c7967656e657261u,
+                     key[1] ^ 0x7465646279746573u};
+    uint64_t word = (uint64_t)length << 56;
+    for (; length >= 8; bytes += 8, length -= 8) {
+        uint64_t next;
+        memcpy(&next, bytes, 8);
+        v[3] ^= next;
+        sip_round(v);
+        v[0] ^= next;
+    }
+    for (size_t i = 0; i < length; i++) word |= (uint64_t)bytes[i] << 8 * i;
+    v[3] ^= word;
+    sip_round(v);
+    v[0] ^= word;
+    v[2] ^= 0xff;
+    for (int i = 0; i < 3; i++) sip_round(v);
+    return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+static uint32_t hash_of(const entries *e, const uint8_t *bytes, size_t length, int end) {
+    return (uint32_t)(keyed_hash(e->merges->key, bytes, length) >> (end ? 32 : 0));
 }
 
 static uint32_t find_entry(const entries *e, const uint8_t *bytes, size_t length, int end) {
-    for (uint32_t at = hash_of(bytes, length, end) & e->mask; e->hash[at]; at = (at + 1) & e->mask) {
+    for (uint32_t at = hash_of(e, bytes, length, end) & e->mask; e->hash[at]; at = (at + 1) & e->mask) {
         uint32_t entry = e->hash[at] - 1;
         if (e->ends[entry] == end && e->first[entry + 1] - e->first[entry] == length &&
             memcmp(e->bytes + e->first[entry], bytes, length) == 0)
@@ -59,7 +90,7 @@ static void add_entry(entries *e, uint32_t entry, const uint8_t *bytes, size_t l
     e->used += length;
     e->first[entry + 1] = (uint32_t)e->used;
     e->ends[entry] = (uint8_t)end;
-    uint32_t at = hash_of(bytes, length, end) & e->mask;
+    uint32_t at = hash_of(e, bytes, length, end) & e->mask;
     while (e->hash[at]) at = (at + 1) & e->mask;
     e->hash[at] = entry + 1;
 }
@@ -85,15 +116,21 @@ static size_t read_part(const char *text, size_t length, uint8_t *symbols, int *
     return count;
 }
 
+/* Cheap, since every label asks often; the key makes its collisions unforeseeable, too. */
+static uint32_t place_of(const clip_merges *merges, uint32_t left, uint32_t right) {
+    uint64_t h = (((uint64_t)left << 32 | right) ^ merges->key[0]) * (merges->key[1] | 1);
+    h = (h ^ h >> 32) * 0x9e3779b97f4a7c15u; /* 2^64 over the golden ratio */
+    return (uint32_t)(h >> 32) & merges->mask;
+}
+
 static void add_pair(clip_merges *merges, uint32_t left, uint32_t right, uint32_t result) {
-    uint32_t at = (left * 0x9e3779b1u ^ right * 0x85ebca6bu) >> 7 & merges->mask;
+    uint32_t at = place_of(merges, left, right);
     while (merges->table[at].result) at = (at + 1) & merges->mask;
     merges->table[at] = (clip_merge){left, right, result};
 }
 
 uint32_t clip_merges_find(const clip_merges *merges, uint32_t left, uint32_t right) {
-    for (uint32_t at = (left * 0x9e3779b1u ^ right * 0x85ebca6bu) >> 7 & merges->mask; merges->table[at].result;
-         at = (at + 1) & merges->mask)
+    for (uint32_t at = place_of(merges, left, right); merges->table[at].result; at = (at + 1) & merges->mask)
         if (merges->table[at].left == left && merges->table[at].right == right) return merges->table[at].result;
     return CLIP_NO_SYMBOL;
 }
@@ -143,8 +180,12 @@ static clip_status read_lines(clip_merges *merges, entries *e, uint8_t *scratch,
 }
 
 clip_status clip_merges_read(clip_merges *merges, const char *text, size_t length, uint32_t limit) {
-    *merges = (clip_merges){NULL, 0, 0};
+    *merges = (clip_merges){.table = NULL};
     if (length > (size_t)64 << 20) return CLIP_ERROR_MERGES;
+    /* Of the list itself: a list made for a key would have another. */
+    const uint64_t fixed[2] = {0, 1};
+    merges->key[0] = keyed_hash(fixed, text, length);
+    merges->key[1] = keyed_hash(merges->key, text, length);
     size_t lines = 1;
     for (size_t i = 0; i < length; i++) lines += text[i] == '\n';
     if (lines > limit) lines = limit;
@@ -154,9 +195,13 @@ clip_status clip_merges_read(clip_merges *merges, const char *text, size_t lengt
     merges->table = calloc(slots, sizeof *merges->table);
     merges->mask = (uint32_t)slots - 1;
     /* Each line adds at most its own length to the entries' bytes. */
-    entries e = {malloc(length + CLIP_FIRST_MERGE),        0,
-                 malloc((symbols + 1) * sizeof(uint32_t)), malloc(symbols),
-                 calloc(slots, sizeof(uint32_t)),          (uint32_t)slots - 1};
+    entries e = {malloc(length + CLIP_FIRST_MERGE),
+                 0,
+                 malloc((symbols + 1) * sizeof(uint32_t)),
+                 malloc(symbols),
+                 calloc(slots, sizeof(uint32_t)),
+                 (uint32_t)slots - 1,
+                 merges};
     uint8_t *scratch = malloc(length + 1);
     clip_status status = CLIP_ERROR_MEMORY;
     if (merges->table && e.bytes && e.first && e.ends && e.hash && scratch)
@@ -172,5 +217,5 @@ clip_status clip_merges_read(clip_merges *merges, const char *text, size_t lengt
 
 void clip_merges_free(clip_merges *merges) {
     free(merges->table);
-    *merges = (clip_merges){NULL, 0, 0};
+    *merges = (clip_merges){.table = NULL};
 }

@@ -21,6 +21,7 @@ typedef struct {
 typedef struct {
     clip_merge *table; /* open addressing by (left, right); owned */
     uint32_t mask;     /* table size - 1 */
+    uint64_t key[2];   /* of the hashes, from the list's text: reading takes linear time whatever the list */
     uint32_t symbols;  /* 512 + number of merges */
 } clip_merges;
 

@@ -11,6 +11,26 @@
 
 #define MAX_TOKENS (1 << 22) /* 4 million: a header of a model with some hundred thousand tensors */
 
+/* Whether brackets stand no deeper than anything here asks for. jsmn closes one by walking up from the last token, so that its time
+ * is the text's length times its depth. */
+static int shallow(const char *text, size_t length) {
+    int depth = 0, quoted = 0;
+    for (size_t i = 0; i < length; i++) {
+        const char c = text[i];
+        if (quoted) {
+            if (c == '\\') i++;
+            quoted = c != '"';
+        } else if (c == '"') {
+            quoted = 1;
+        } else if (c == '{' || c == '[') {
+            if (++depth > CLIP_JSON_DEPTH) return 0;
+        } else if (c == '}' || c == ']') {
+            depth--;
+        }
+    }
+    return 1;
+}
+
 /* jsmn lets some malformed texts pass. Every reader here relies on this: an object's children are keys, a key has one value. */
 static int well_formed(const jsmntok_t *tokens, int count) {
     for (int i = 1; i < count; i++) {
@@ -27,7 +47,7 @@ static int well_formed(const jsmntok_t *tokens, int count) {
 
 clip_status clip_json_parse(clip_json *json, const char *text, size_t length) {
     *json = (clip_json){text, NULL, 0};
-    if (length == 0 || length > INT32_MAX / 2) return CLIP_ERROR_FORMAT;
+    if (length == 0 || length > INT32_MAX / 2 || !shallow(text, length)) return CLIP_ERROR_FORMAT;
     jsmn_parser parser;
     jsmn_init(&parser);
     /* Counting and parsing in one go with a growing array: jsmn's own counting pass skips its checks. */

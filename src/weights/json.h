@@ -16,7 +16,10 @@ typedef struct {
     int count;
 } clip_json;
 
-/* Splits `text`. Its root must be an object. CLIP_ERROR_FORMAT if not JSON, CLIP_ERROR_MEMORY. Free with clip_json_free. */
+#define CLIP_JSON_DEPTH 64 /* objects and arrays within each other; a model's configuration has four */
+
+/* Splits `text`. Its root must be an object. CLIP_ERROR_FORMAT if not JSON or too deep, CLIP_ERROR_MEMORY. Free with clip_json_free.
+ * Time and memory are linear in the length, whatever the text. */
 clip_status clip_json_parse(clip_json *json, const char *text, size_t length);
 void clip_json_free(clip_json *json);
 

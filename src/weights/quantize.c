@@ -1,5 +1,6 @@
 #include "weights/quantize.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -44,7 +45,8 @@ void clip_quantize_q8(const float *x, size_t count, int8_t *q, float *scale) {
     float largest = 0;
     for (size_t i = 0; i < count; i++) largest = fabsf(x[i]) > largest ? fabsf(x[i]) : largest;
     *scale = largest / 127;
-    if (*scale == 0) { /* zeros, or so near that 1 / scale is infinite */
+    if (*scale < FLT_MIN) { /* zeros, or so near that a scale would be rounded, and 127 become 128 */
+        *scale = 0;
         memset(q, 0, count);
         return;
     }

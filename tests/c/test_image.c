@@ -246,6 +246,13 @@ static void reads_png(void **state) {
     put_chunk(&png, "tRNS", (uint8_t[]){0, 128}, 2);
     png_end(&png, (uint8_t[]){0x10, 0x90}, 2, 1);
     check_picture("palette with transparency", &png, coloured, 2);
+
+    png_begin(&png, 4, 4, 8, 2);
+    put_chunk(&png, "IDAT", rgb, 0);
+    put_chunk(&png, "tEXt", (const uint8_t *)"a\0b", 3);
+    put_chunk(&png, "IDAT", rgb, 0);
+    png_end(&png, rgb, 4, 12);
+    check_picture("RGB whose first data are empty", &png, rgb, 4);
     free(rgba);
 }
 

@@ -55,6 +55,9 @@ static void quantizes_to_int8(void **state) {
     x[3] = -1e-45f; /* the smallest number there is */
     clip_quantize_q8(x, 64, q, &scale);
     assert_true(isfinite(scale));
+    x[3] = 1281 * 1e-45f; /* its scale would be rounded, and x / scale 128.1 */
+    clip_quantize_q8(x, 64, q, &scale);
+    for (int i = 0; i < 64; i++) assert_true(q[i] != -128 && fabsf((float)q[i] * scale - x[i]) <= 2e-42f);
 }
 
 /* The levels of each curve's codes, out of blocks that are alike throughout. */

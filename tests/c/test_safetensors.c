@@ -122,6 +122,9 @@ static void deep_and_wide_json_is_linear(void **state) {
     memcpy(text, "{\"a\":", 5);
     clip_safetensors file;
     assert_int_equal(clip_safetensors_parse(&file, text, length, 8 + length), CLIP_ERROR_FORMAT);
+    memset(text + length / 2, ']', length - length / 2); /* closed again: jsmn walks up from the last token */
+    text[length - 1] = '}';
+    assert_int_equal(clip_safetensors_parse(&file, text, length, 8 + length), CLIP_ERROR_FORMAT);
     memset(text, '\\', length);
     memcpy(text, "{\"", 2);
     assert_int_equal(clip_safetensors_parse(&file, text, length, 8 + length), CLIP_ERROR_FORMAT);

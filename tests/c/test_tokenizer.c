@@ -153,6 +153,18 @@ static void rejects_malformed_merges(void **state) {
     clip_tokenizer_destroy(tokenizer);
 }
 
+/* 50,000 entries made to collide in the hash that was used once: hours, if they still did. */
+static void no_list_collides(void **state) {
+    (void)state;
+    size_t length;
+    unsigned char *merges = read_shared("data/hostile/merges-collide-50000.txt", &length);
+    if (!merges) skip();
+    clip_tokenizer *tokenizer;
+    assert_int_equal(clip_tokenizer_create(&tokenizer, (const char *)merges, length, 0), CLIP_OK);
+    clip_tokenizer_destroy(tokenizer);
+    free(merges);
+}
+
 static void rejects_malformed_text(void **state) {
     (void)state;
     clip_tokenizer *tokenizer = tiny();
@@ -233,6 +245,7 @@ int main(void) {
         cmocka_unit_test(a_small_vocabulary_works),
         cmocka_unit_test(special_tokens_are_found_where_the_reference_finds_them),
         cmocka_unit_test(rejects_malformed_merges),
+        cmocka_unit_test(no_list_collides),
         cmocka_unit_test(rejects_malformed_text),
         cmocka_unit_test(long_texts_end_with_the_end_token),
     };
