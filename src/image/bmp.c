@@ -105,7 +105,14 @@ clip_status clip_rows_open_bmp(clip_rows *rows, const clip_header *header, const
     const int masked = (compression == BITFIELDS || compression == ALPHA_BITFIELDS) && (bits == 16 || bits == 32);
     if (bits != 1 && bits != 4 && bits != 8 && bits != 16 && bits != 24 && bits != 32) return CLIP_ERROR_IMAGE_FORMAT;
     if (compression != PLAIN && !packed && !masked) return CLIP_ERROR_IMAGE_FORMAT;
-    if (header->data > length || header->data < 14 + info) return CLIP_ERROR_IMAGE;
+    /* Where pixels begin is left out by some; they follow masks and palette then. */
+    size_t data = header->data;
+    if (data == 0) {
+        data = 14 + info + (masked && info == 40 ? (compression == BITFIELDS ? 12 : 16) : 0);
+        const uint32_t colours = info == 12 ? 0 : clip_little32(bytes + 46), most = bits <= 8 ? 1u << bits : 0;
+        data += (size_t)(colours && colours < most ? colours : most) * (info == 12 ? 3 : 4);
+    }
+    if (data > length || data < 14 + info) return CLIP_ERROR_IMAGE;
     if (packed && (uint64_t)width * height / 255 > length) return CLIP_ERROR_IMAGE; /* two bytes make at most 255 */
 
     bmp_picture *picture = calloc(1, sizeof *picture + (packed ? (size_t)width * height : 0));
@@ -118,14 +125,14 @@ clip_status clip_rows_open_bmp(clip_rows *rows, const clip_header *header, const
         picture->pixels = picture->unpacked;
         picture->stride = width;
         picture->bits = 8;
-        if (!unpack(bytes + header->data, bytes + length, bits == 4, width, height, picture->unpacked)) status = CLIP_ERROR_IMAGE;
+        if (!unpack(bytes + data, bytes + length, bits == 4, width, height, picture->unpacked)) status = CLIP_ERROR_IMAGE;
     } else {
         const uint64_t used = ((uint64_t)width * bits + 7) / 8, stride = (used + 3) / 4 * 4;
-        picture->pixels = bytes + header->data;
+        picture->pixels = bytes + data;
         picture->stride = (size_t)stride;
-        if (stride * (height - 1) + used > length - header->data) status = CLIP_ERROR_IMAGE;
+        if (stride * (height - 1) + used > length - data) status = CLIP_ERROR_IMAGE;
     }
-    if (bits <= 8) set_palette(picture, bytes, info, header->data);
+    if (bits <= 8) set_palette(picture, bytes, info, data);
     if ((bits == 16 || bits == 32) && !set_masks(picture, bytes, length, compression)) status = CLIP_ERROR_IMAGE;
     if (status) {
         free(picture);

@@ -42,9 +42,10 @@ static clip_status read_jpeg(clip_header *header, const uint8_t *bytes, size_t l
         uint8_t marker = bytes[at++];
         if (marker == 0 || marker == 0x01 || (marker >= 0xD0 && marker <= 0xD7)) continue; /* no segment follows */
         if (marker == 0xDA) break;
-        if (marker == 0xD9 || length - at < 2) return CLIP_ERROR_IMAGE;
+        if (marker < 0xC0 || marker == 0xD8 || marker == 0xD9 || length - at < 2) return CLIP_ERROR_IMAGE;
         size_t segment = clip_big16(bytes + at);
-        if (segment < 2 || segment > length - at) return CLIP_ERROR_IMAGE;
+        if (segment < 2) segment = 2;
+        if (segment > length - at) return CLIP_ERROR_IMAGE;
         const uint8_t *data = bytes + at + 2;
         size_t data_length = segment - 2;
         if (is_frame(marker) && !framed) {
@@ -91,26 +92,30 @@ static clip_status read_png(clip_header *header, const uint8_t *bytes, size_t le
     uint32_t exif = 0, xmp = 0;
     for (size_t at = 33; length - at >= 12;) {
         size_t chunk = clip_big32(bytes + at);
-        if (chunk > length - at - 12) break;
+        if (chunk > length - at - 12 || memcmp(bytes + at + 4, "IEND", 4) == 0) break;
         read_png_chunk(&exif, &xmp, bytes + at + 4, bytes + at + 8, chunk);
         at += 12 + chunk;
     }
     set_orientation(header, exif, xmp);
     header->maximum = bytes[24]; /* bits a channel */
     static const uint8_t channels_of_colour[7] = {1, 0, 3, 1, 2, 0, 4};
-    header->channels = bytes[25] < 7 ? channels_of_colour[bytes[25]] : 0;
-    if (header->channels == 0) return CLIP_ERROR_IMAGE;
+    const uint8_t colour = bytes[25], bits = bytes[24];
+    header->channels = colour < 7 ? channels_of_colour[colour] : 0;
+    if (header->channels == 0 || bits == 0 || (bits & (bits - 1)) || bits > (colour == 3 ? 8 : 16)) return CLIP_ERROR_IMAGE;
+    if (bits < 8 && colour != 0 && colour != 3) return CLIP_ERROR_IMAGE;
     return set_size(header, clip_big32(bytes + 16), clip_big32(bytes + 20));
 }
 
 /* ---- GIF, BMP, PSD: fixed places ---- */
 
 static clip_status read_gif(clip_header *header, const uint8_t *bytes, size_t length) {
-    if (length < 13) return CLIP_ERROR_IMAGE;
-    clip_status status = set_size(header, clip_little16(bytes + 6), clip_little16(bytes + 8));
+    clip_gif_frame frame;
+    const clip_status status = clip_gif_first_frame(&frame, bytes, length);
     if (status) return status;
-    /* stb_image keeps nine bytes a pixel of the screen, however small the file is. */
-    return header->width * header->height <= CLIP_IMAGE_MAX_PIXELS / 4 ? CLIP_OK : CLIP_ERROR_IMAGE_SIZE;
+    if (frame.width == 0 || frame.height == 0) return CLIP_ERROR_IMAGE_SIZE;
+    const uint32_t right = frame.left + frame.width, bottom = frame.top + frame.height, width = clip_little16(bytes + 6),
+                   height = clip_little16(bytes + 8);
+    return set_size(header, width > right ? width : right, height > bottom ? height : bottom); /* it may be 0 by 0 */
 }
 
 static clip_status read_bmp(clip_header *header, const uint8_t *bytes, size_t length) {

@@ -26,12 +26,25 @@ clip_status clip_header_read(clip_header *header, const uint8_t *bytes, size_t l
  * for zeros, and reserve memory for what the header promises. PNG's checksums are compared. CLIP_ERROR_IMAGE. */
 clip_status clip_header_check(const clip_header *header, const uint8_t *bytes, size_t length);
 
+/* PNG: where its data is. */
+typedef struct {
+    size_t palette;    /* its first entry, RGB */
+    uint32_t colours;  /* entries; 0 if there is no palette */
+    size_t data;       /* the first of the data chunks, which follow each other */
+    size_t compressed; /* bytes in them, as far as the file goes */
+} clip_png_chunks;
+
+/* What comes before the data must be sound, checksums too; what comes after does not matter. CLIP_ERROR_IMAGE. */
+clip_status clip_png_find_chunks(clip_png_chunks *chunks, const uint8_t *bytes, size_t length);
+
 /* GIF: the first frame. */
 typedef struct {
-    size_t end;                        /* just past the frame's data */
-    size_t control;                    /* its graphic control extension's flags, 0 if it has none */
-    uint32_t left, top, width, height; /* of the frame on the screen */
-    uint8_t around[3];                 /* RGB of the screen around the frame */
+    size_t data;                       /* its code size, then its data in blocks */
+    uint32_t left, top, width, height; /* of the frame on the screen, which grows if it must */
+    int interlaced;
+    size_t palette;   /* its first entry, RGB */
+    uint32_t colours; /* entries; 0 if there is no palette */
+    uint32_t around;  /* the place in the palette of the screen around the frame */
 } clip_gif_frame;
 
 clip_status clip_gif_first_frame(clip_gif_frame *frame, const uint8_t *bytes, size_t length);

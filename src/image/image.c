@@ -20,8 +20,11 @@ static clip_status open_rows(clip_rows *rows, const clip_header *header, const u
     case CLIP_BMP: return clip_rows_open_bmp(rows, header, bytes, length);
     case CLIP_PNM: return clip_rows_open_pnm(rows, header, bytes, length);
     case CLIP_PSD: return clip_rows_open_psd(rows, header, bytes, length);
-    default: return clip_rows_open_stb(rows, header, bytes, length);
+    case CLIP_JPEG: return clip_rows_open_jpeg(rows, header, bytes, length);
+    case CLIP_PNG: return clip_rows_open_png(rows, header, bytes, length);
+    case CLIP_GIF: return clip_rows_open_gif(rows, header, bytes, length);
     }
+    return CLIP_ERROR_IMAGE_FORMAT;
 }
 
 clip_status clip_image_crop_encoded(const uint8_t *bytes, size_t length, uint32_t size, uint8_t *rgb, clip_image_info *info) {

@@ -2,7 +2,7 @@
  *
  * The room image/: the bytes of a photo to the pixels that a tower reads. Knows no model. It may use compute/.
  *
- *     bytes --format.c--> header --decode.c, bmp.c, psd.c, pnm.c--> rows of RGB
+ *     bytes --format.c--> header --jpeg_rows.c, png.c, gif.c, bmp.c, psd.c, pnm.c--> rows of RGB
  *           --resize.c: orientation, bicubic, centre crop--> (size, size, 3)
  *
  * Reference: Pillow's Resample.c (8-bit path) behind transformers' CLIPImageProcessorPil: alpha is dropped, not
@@ -30,16 +30,16 @@ clip_status clip_image_probe(const uint8_t *bytes, size_t length, clip_image_inf
 /* Decodes `bytes`, resizes and crops into rgb (size, size, 3); size is 1..CLIP_IMAGE_MAX_CROP; info may be NULL.
  *
  *     JPEG   baseline, progressive; grey, YCbCr, RGB, CMYK, YCCK; as libjpeg's defaults decode it
- *     PNG    all; 16 bits are cut to 8. Checksums are verified
+ *     PNG    all; 16 bits are cut to 8. The data's own checksum is verified
  *     GIF    first frame; transparent pixels have their palette colour
  *     BMP    1 to 32 bits, bit fields, RLE4, RLE8
  *     PSD    the flattened picture, RGB of 8 or 16 bits
  *     PNM    P5, P6, of any depth
  *
  * The orientation of EXIF (JPEG, PNG), of ImageMagick's text chunk in PNG, or of XMP is applied. A file that ends early
- * is CLIP_ERROR_IMAGE, never a picture with a grey rest; nothing is allocated for what a short file cannot hold.
- * Memory: JPEG needs its planes (1.5 bytes a pixel; progressive 4.5), PNG 1 to 8 bytes a pixel, the others next to
- * none. CLIP_ERROR_IMAGE_FORMAT, CLIP_ERROR_IMAGE_SIZE, CLIP_ERROR_IMAGE, CLIP_ERROR_MEMORY. */
+ * is CLIP_ERROR_IMAGE, never a picture with a grey rest; data lost or too much within a JPEG's scan costs the pixels that
+ * it held, as in libjpeg. Nothing is allocated for what a short file cannot hold. Memory: JPEG needs its planes (1.5 bytes
+ * a pixel; progressive 4.5) and its file once more, PNG 1 to 8 bytes a pixel, GIF one, the others next to none. CLIP_ERROR_IMAGE_FORMAT, CLIP_ERROR_IMAGE_SIZE, CLIP_ERROR_IMAGE, CLIP_ERROR_MEMORY. */
 clip_status clip_image_crop_encoded(const uint8_t *bytes, size_t length, uint32_t size, uint8_t *rgb, clip_image_info *info);
 
 /* The same from pixels that somebody else decoded: `pixels` (height, width, channels) with channels 3 or 4 (the fourth

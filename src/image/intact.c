@@ -1,4 +1,4 @@
-/* Whether a picture's file is whole. stb_image reads zeros where a file has ended, checks no checksum, and allocates
+/* Whether a picture's file can be whole. stb_image reads zeros where a file has ended, checks no checksum, and allocates
  * what the header asks for; what it would take for a picture is sorted out here, before it sees it. */
 #include "image/format.h"
 
@@ -8,28 +8,11 @@
 
 /* ---- JPEG ---- */
 
-#define MOST_SCANS 100 /* progressive files have about ten; each costs a walk over all blocks, whatever it holds */
-
-/* An end marker must come, after not too many scans, and the file must not be too short for its size: a block of 8x8 pixels takes
- * at least one bit, even if, to annoy, luma is subsampled by four each way. */
-static clip_status check_jpeg(const clip_header *header, const uint8_t *bytes, size_t length) {
+/* The file must not be too short for its size: a block of 8x8 pixels takes at least one bit, even if, to annoy, luma is
+ * subsampled by four each way. */
+static clip_status check_jpeg(const clip_header *header, size_t length) {
     const uint64_t blocks = (uint64_t)((header->width + 7) / 8) * ((header->height + 7) / 8);
-    if (blocks / 16 > (uint64_t)length * 8) return CLIP_ERROR_IMAGE;
-    size_t at = header->data;
-    for (int scans = 1; scans <= MOST_SCANS;) {
-        const uint8_t *next = at < length ? memchr(bytes + at, 0xFF, length - at) : NULL;
-        if (!next || next + 1 >= bytes + length) return CLIP_ERROR_IMAGE;
-        at = (size_t)(next - bytes) + 1;
-        const uint8_t marker = bytes[at];
-        if (marker == 0xFF) continue; /* filling */
-        at++;
-        if (marker == 0xD9) return CLIP_OK;
-        if (marker <= 0x01 || (marker >= 0xD0 && marker <= 0xD7)) continue; /* a data byte, or a restart */
-        scans += marker == 0xDA;
-        if (length - at < 2) return CLIP_ERROR_IMAGE;
-        at += clip_big16(bytes + at);
-    }
-    return CLIP_ERROR_IMAGE;
+    return blocks / 16 > (uint64_t)length * 8 ? CLIP_ERROR_IMAGE : CLIP_OK;
 }
 
 /* ---- PNG ---- */
@@ -60,44 +43,65 @@ static uint32_t crc_of(const crc *c, const uint8_t *bytes, size_t length) {
     return ~value;
 }
 
-/* Chunks are compared with their checksums up to IEND; deflate makes at most 1032 bytes of one (RFC 1951: 258 bytes
- * from two bits), so that a short file cannot claim a large picture. */
-static clip_status check_png(const clip_header *header, const uint8_t *bytes, size_t length) {
+/* As Pillow, which compares checksums up to the data; those of the data do not matter, as it has one of its own within. */
+clip_status clip_png_find_chunks(clip_png_chunks *chunks, const uint8_t *bytes, size_t length) {
     crc c;
     crc_init(&c);
-    uint64_t compressed = 0;
-    for (size_t at = 8;;) {
-        if (length - at < 12) return CLIP_ERROR_IMAGE;
-        size_t chunk = clip_big32(bytes + at);
-        if (chunk > length - at - 12) return CLIP_ERROR_IMAGE;
+    *chunks = (clip_png_chunks){0};
+    for (size_t at = 8; length - at >= 8;) {
         const uint8_t *type = bytes + at + 4;
-        int ancillary = type[0] & 0x20;
-        if (!ancillary && crc_of(&c, type, chunk + 4) != clip_big32(type + 4 + chunk)) return CLIP_ERROR_IMAGE;
-        if (memcmp(type, "IDAT", 4) == 0) compressed += chunk;
-        if (memcmp(type, "IEND", 4) == 0) break;
+        size_t chunk = clip_big32(bytes + at), left = length - at - 8;
+        const int data = memcmp(type, "IDAT", 4) == 0;
+        if (chunks->compressed && !data) break;
+        if (!data) {
+            if (left < 4 || chunk > left - 4 || memcmp(type, "IEND", 4) == 0) return CLIP_ERROR_IMAGE;
+            if (crc_of(&c, type, chunk + 4) != clip_big32(type + 4 + chunk)) return CLIP_ERROR_IMAGE;
+            if (memcmp(type, "PLTE", 4) == 0) {
+                chunks->palette = at + 8;
+                chunks->colours = (uint32_t)(chunk / 3 < 256 ? chunk / 3 : 256);
+            } else if (at > 8 && !(type[0] & 0x20)) {
+                return CLIP_ERROR_IMAGE; /* it cannot be understood without this chunk, whatever it is */
+            }
+        } else {
+            if (!chunks->compressed) chunks->data = at; /* the first may be empty */
+            chunks->compressed += chunk < left ? chunk : left;
+            if (left < 4 || chunk > left - 4) break;
+        }
         at += 12 + chunk;
     }
-    uint64_t row = ((uint64_t)header->width * header->channels * header->maximum + 7) / 8;
-    return row * header->height / 1032 <= compressed ? CLIP_OK : CLIP_ERROR_IMAGE;
+    return chunks->compressed ? CLIP_OK : CLIP_ERROR_IMAGE;
+}
+
+/* Deflate makes at most 1032 bytes of one (RFC 1951: 258 bytes from two bits), so that a short file cannot claim a large
+ * picture. */
+static clip_status check_png(const clip_header *header, const uint8_t *bytes, size_t length) {
+    clip_png_chunks chunks;
+    const clip_status status = clip_png_find_chunks(&chunks, bytes, length);
+    if (status) return status;
+    if (bytes[25] == 3 && !chunks.colours) return CLIP_ERROR_IMAGE;
+    const uint64_t row = ((uint64_t)header->width * header->channels * header->maximum + 7) / 8;
+    return row * header->height / 1032 <= chunks.compressed ? CLIP_OK : CLIP_ERROR_IMAGE;
 }
 
 /* ---- GIF ---- */
 
 clip_status clip_gif_first_frame(clip_gif_frame *frame, const uint8_t *bytes, size_t length) {
     *frame = (clip_gif_frame){0};
-    uint8_t flags = bytes[10];
-    const uint8_t *palette = NULL;
-    size_t at = 13, entries = 0;
-    if (flags & 0x80) {
-        palette = bytes + at;
-        entries = (size_t)2 << (flags & 7);
-        at += entries * 3;
+    if (length < 13) return CLIP_ERROR_IMAGE;
+    size_t at = 13, control = 0;
+    if (bytes[10] & 0x80) {
+        frame->palette = at;
+        frame->colours = 2u << (bytes[10] & 7);
+        at += frame->colours * 3;
     }
     for (;;) {
-        if (at >= length || length - at < 10) return CLIP_ERROR_IMAGE;
+        if (at >= length || length - at < 11 || bytes[at] == 0x3B) return CLIP_ERROR_IMAGE;
         if (bytes[at] == 0x2C) break;
-        if (bytes[at] != 0x21) return CLIP_ERROR_IMAGE;
-        if (bytes[at + 1] == 0xF9 && bytes[at + 2] == 4) frame->control = at + 3;
+        if (bytes[at] != 0x21) { /* what is between blocks is passed over, as Pillow and browsers do */
+            at++;
+            continue;
+        }
+        if (bytes[at + 1] == 0xF9 && bytes[at + 2] == 4) control = at + 3;
         for (at += 2;; at += 1 + (size_t)bytes[at]) { /* sub-blocks up to an empty one */
             if (at >= length) return CLIP_ERROR_IMAGE;
             if (bytes[at] == 0) break;
@@ -108,31 +112,25 @@ clip_status clip_gif_first_frame(clip_gif_frame *frame, const uint8_t *bytes, si
     frame->top = clip_little16(bytes + at + 3);
     frame->width = clip_little16(bytes + at + 5);
     frame->height = clip_little16(bytes + at + 7);
-    flags = bytes[at + 9];
+    const uint8_t flags = bytes[at + 9];
+    frame->interlaced = (flags & 0x40) != 0;
     at += 10;
     if (flags & 0x80) {
-        palette = bytes + at;
-        entries = (size_t)2 << (flags & 7);
-        at += entries * 3;
+        frame->palette = at;
+        frame->colours = 2u << (flags & 7);
+        at += frame->colours * 3;
     }
     if (at >= length) return CLIP_ERROR_IMAGE;
+    frame->data = at;
     /* Pillow fills the screen around the frame with the transparent colour, or else the palette's first. */
-    size_t fill = frame->control && (bytes[frame->control] & 1) ? bytes[frame->control + 3] : 0;
-    if (palette && fill < entries) memcpy(frame->around, palette + fill * 3, 3);
-    for (at += 1;; at += 1 + (size_t)bytes[at]) { /* code size, then sub-blocks */
-        if (at >= length) return CLIP_ERROR_IMAGE;
-        if (bytes[at] == 0) break;
-    }
-    frame->end = at + 1;
+    if (control && (bytes[control] & 1)) frame->around = bytes[control + 3];
     return CLIP_OK;
 }
 
 clip_status clip_header_check(const clip_header *header, const uint8_t *bytes, size_t length) {
-    clip_gif_frame frame;
     switch (header->format) {
-    case CLIP_JPEG: return check_jpeg(header, bytes, length);
+    case CLIP_JPEG: return check_jpeg(header, length);
     case CLIP_PNG: return check_png(header, bytes, length);
-    case CLIP_GIF: return clip_gif_first_frame(&frame, bytes, length);
     default: return CLIP_OK; /* their readers find out themselves */
     }
 }

@@ -36,8 +36,8 @@ static inline v128_t high_pairs(v128_t a, v128_t b) { return wasm_i16x8_shuffle(
         const v128_t z34 = pairs(wasm_i16x8_add(x[7], x[3]), wasm_i16x8_add(x[5], x[1]));                                        \
         const v128_t e3 = wasm_i32x4_dot_i16x8(x26, WEIGHTS(FIX_0_541196100 + FIX_0_765366865, FIX_0_541196100));                \
         const v128_t e2 = wasm_i32x4_dot_i16x8(x26, WEIGHTS(FIX_0_541196100, FIX_0_541196100 - FIX_1_847759065));                \
-        const v128_t e0 = wasm_i32x4_add(wasm_i32x4_shl(wasm_i32x4_add(widen(x[0]), widen(x[4])), CONST_BITS), half);            \
-        const v128_t e1 = wasm_i32x4_add(wasm_i32x4_shl(wasm_i32x4_sub(widen(x[0]), widen(x[4])), CONST_BITS), half);            \
+        const v128_t e0 = wasm_i32x4_add(wasm_i32x4_shl(widen(wasm_i16x8_add(x[0], x[4])), CONST_BITS), half);                   \
+        const v128_t e1 = wasm_i32x4_add(wasm_i32x4_shl(widen(wasm_i16x8_sub(x[0], x[4])), CONST_BITS), half);                   \
         const v128_t z3 = wasm_i32x4_dot_i16x8(z34, WEIGHTS(FIX_1_175875602 - FIX_1_961570560, FIX_1_175875602));                \
         const v128_t z4 = wasm_i32x4_dot_i16x8(z34, WEIGHTS(FIX_1_175875602, FIX_1_175875602 - FIX_0_390180644));                \
         const v128_t o0 =                                                                                                        \

@@ -21,4 +21,19 @@ void clip_jpeg_upsample(const uint8_t *near, const uint8_t *far, size_t width, s
 /* count pixels of YCbCr -> rgbx (count, 4). */
 void clip_jpeg_to_rgbx(const uint8_t *luma, const uint8_t *blue, const uint8_t *red, size_t count, uint8_t *rgbx);
 
+/* One component of a progressive picture, all of whose scans are in. */
+typedef struct {
+    const short *coefficients;    /* (blocks, 8, 8) in rows of `stride` blocks, natural order, not dequantized */
+    size_t stride, width, height; /* blocks; the stride is a multiple of a unit's blocks, and rows are up to one too */
+    size_t rows_in_unit;          /* rows of blocks for each unit of all components */
+    const uint16_t *quantization; /* 64, natural order */
+    const int8_t *accuracy;       /* 64, zigzag order: bits of the coefficient that are still missing; -1: all */
+} clip_jpeg_plane;
+
+/* Whether low coefficients are missing that neighbours tell about: scans that never came. */
+int clip_jpeg_smoothing_helps(const clip_jpeg_plane *planes, size_t count);
+
+/* Guesses those of block (x, y) from the means around it, as libjpeg-turbo does (from 2.1 on). */
+void clip_jpeg_smooth(const clip_jpeg_plane *plane, size_t x, size_t y, short block[64]);
+
 #endif

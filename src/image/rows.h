@@ -18,8 +18,9 @@ typedef struct {
 /* Makes a clip_rows of the picture's rows as stored (orientation is not applied). `bytes` must outlive it. Close it
  * with rows->close(rows->state). CLIP_ERROR_IMAGE if the picture is broken or ends early, _IMAGE_FORMAT, _IMAGE_SIZE,
  * _MEMORY. */
-/* JPEG, PNG, GIF: */
-clip_status clip_rows_open_stb(clip_rows *rows, const clip_header *header, const uint8_t *bytes, size_t length);
+clip_status clip_rows_open_jpeg(clip_rows *rows, const clip_header *header, const uint8_t *bytes, size_t length);
+clip_status clip_rows_open_png(clip_rows *rows, const clip_header *header, const uint8_t *bytes, size_t length);
+clip_status clip_rows_open_gif(clip_rows *rows, const clip_header *header, const uint8_t *bytes, size_t length);
 clip_status clip_rows_open_psd(clip_rows *rows, const clip_header *header, const uint8_t *bytes, size_t length);
 clip_status clip_rows_open_pnm(clip_rows *rows, const clip_header *header, const uint8_t *bytes, size_t length);
 clip_status clip_rows_open_bmp(clip_rows *rows, const clip_header *header, const uint8_t *bytes, size_t length);

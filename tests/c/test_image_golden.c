@@ -101,6 +101,43 @@ static void agrees_with_pillow(void **state) {
     free(golden);
 }
 
+/* Pictures after public reports (shared data/field): as Pillow reads them, or refused where Pillow refuses. */
+static void reads_what_people_have(void **state) {
+    (void)state;
+    size_t length;
+    char *text = (char *)read_shared("data/field/pictures.json", &length), path[300];
+    if (!text) {
+        print_message("skipped: no %s/data/field/pictures.json\n", shared_folder());
+        return;
+    }
+    uint8_t *crop = malloc(CROP), *golden = malloc(CROP);
+    assert_true(crop && golden);
+    int count = 0;
+    for (char *at = strstr(text, "\"file\": \""), *next; at; at = next, count++) {
+        char name[120];
+        sscanf(at, "\"file\": \"%119[^\"]", name);
+        next = strstr(at + 1, "\"file\": \"");
+        const char *refusal = strstr(at, "\"pillow\": \"");
+        const int refused = refusal && (!next || refusal < next);
+        snprintf(path, sizeof path, "data/field/pictures/%s", name);
+        uint8_t *bytes = read_shared(path, &length);
+        if (!bytes) fail_msg("%s is missing", path);
+        const clip_status status = clip_image_crop_encoded(bytes, length, SIDE, crop, NULL);
+        free(bytes);
+        if ((status != CLIP_OK) != refused) fail_msg("%s: status %d", name, status);
+        if (status || strcmp(name, "png-colours--grey16.png") == 0) continue; /* Pillow clips it */
+        snprintf(path, sizeof path, "data/field/pictures/%s.crop224.png", name);
+        bytes = read_shared(path, &length);
+        assert_int_equal(clip_image_crop_encoded(bytes, length, SIDE, golden, NULL), CLIP_OK);
+        free(bytes);
+        compare(name, crop, golden, 0.5, strstr(name, ".jpg") || strstr(name, ".mpo") ? 4 : 1);
+    }
+    assert_int_equal(count, 107);
+    free(text);
+    free(crop);
+    free(golden);
+}
+
 /* 16-bit grey, scaled: the same picture is there as an 8-bit JPEG. */
 static void scales_deep_grey(void **state) {
     (void)state;
@@ -165,10 +202,8 @@ static void survives_changed_bytes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(agrees_with_pillow),
-        cmocka_unit_test(scales_deep_grey),
-        cmocka_unit_test(refuses_pieces),
-        cmocka_unit_test(survives_changed_bytes),
+        cmocka_unit_test(agrees_with_pillow), cmocka_unit_test(reads_what_people_have), cmocka_unit_test(scales_deep_grey),
+        cmocka_unit_test(refuses_pieces),     cmocka_unit_test(survives_changed_bytes),
     };
     return cmocka_run_group_tests(tests, read_list, NULL);
 }
