@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-clip_arena clip_arena_measure(void) { return (clip_arena){NULL, 0, 0}; }
+clip_arena clip_arena_measure(void) { return (clip_arena){NULL, 0, 0, 0}; }
 
 clip_status clip_arena_allocate(clip_arena *arena, const clip_arena *measured) {
     *arena = clip_arena_measure();
@@ -12,6 +12,7 @@ clip_status clip_arena_allocate(clip_arena *arena, const clip_arena *measured) {
     arena->base = aligned_alloc(CLIP_ALIGNMENT, size);
     if (!arena->base) return CLIP_ERROR_MEMORY;
     arena->size = size;
+    arena->sketch = measured->sketch;
     return CLIP_OK;
 }
 
@@ -21,6 +22,10 @@ void clip_arena_free(clip_arena *arena) {
 }
 
 void *clip_arena_take(clip_arena *arena, size_t count, size_t element) {
+    return arena->sketch ? NULL : clip_arena_take_structures(arena, count, element);
+}
+
+void *clip_arena_take_structures(clip_arena *arena, size_t count, size_t element) {
     const size_t limit = PTRDIFF_MAX - CLIP_ALIGNMENT;
     if (arena->used == SIZE_MAX || (element && count > limit / element)) {
         arena->used = SIZE_MAX;

@@ -17,6 +17,7 @@ typedef struct {
     unsigned char *base; /* NULL while measuring */
     size_t size;         /* bytes at base */
     size_t used;         /* bytes taken so far; SIZE_MAX once a size overflowed or the arena ran out */
+    int sketch;          /* only structures get memory */
 } clip_arena;
 
 /* A measuring arena. */
@@ -28,6 +29,10 @@ void clip_arena_free(clip_arena *arena);
 
 /* `count` elements of `element` bytes, 64-byte aligned, uninitialised. NULL while measuring and on exhaustion. */
 void *clip_arena_take(clip_arena *arena, size_t count, size_t element);
+
+/* The same for structures that a layout fills itself, and that say where the rest is. A sketch has these and nothing else: what a model
+ * is made of can be asked without the memory for its weights. */
+void *clip_arena_take_structures(clip_arena *arena, size_t count, size_t element);
 
 /* Whether every take since the start fitted (measuring: no size overflowed). */
 int clip_arena_ok(const clip_arena *arena);

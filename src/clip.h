@@ -46,6 +46,7 @@ void clip_engine_work(clip_engine *engine, uint32_t index);
 const char *clip_engine_kernels(const clip_engine *engine);
 
 /* A tower on this engine, which must outlive it; see clip_tower_create_on in towers/tower.h, which has all else about towers. */
+clip_status clip_tower_sketch(clip_tower **out, clip_engine *engine, clip_tower_kind kind, const char *config, size_t length);
 clip_status clip_tower_create(clip_tower **out, clip_engine *engine, clip_tower_kind kind, const char *config, size_t length,
                               clip_precision precision);
 

@@ -37,6 +37,10 @@ void clip_engine_work(clip_engine *engine, uint32_t index) {
 
 const char *clip_engine_kernels(const clip_engine *engine) { return engine->machine.kernels.name; }
 
+clip_status clip_tower_sketch(clip_tower **out, clip_engine *engine, clip_tower_kind kind, const char *config, size_t length) {
+    return clip_tower_sketch_on(out, &engine->machine, kind, config, length);
+}
+
 clip_status clip_tower_create(clip_tower **out, clip_engine *engine, clip_tower_kind kind, const char *config, size_t length,
                               clip_precision precision) {
     return clip_tower_create_on(out, &engine->machine, kind, config, length, precision);

@@ -21,6 +21,7 @@ typedef enum {
     CLIP_ERROR_IMAGE_SIZE = -11,   /* image has no pixels, or more than the decoder accepts */
     CLIP_ERROR_MERGES = -12,       /* tokenizer: malformed merges list */
     CLIP_ERROR_TEXT = -13,         /* text is not well-formed UTF-8 */
+    CLIP_ERROR_UNKNOWN = -14,      /* a tensor of the tower that nothing in it takes: the model computes something else */
 } clip_status;
 
 /* A short stable English text for a code; never NULL. */

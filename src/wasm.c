@@ -39,13 +39,18 @@ EXPORT(image_probe) int32_t clip_wasm_image_probe(const uint8_t *bytes, size_t l
     info[2] = found.orientation;
     return CLIP_OK;
 }
-EXPORT(image_crop_encoded) int32_t clip_wasm_image_crop_encoded(const uint8_t *bytes, size_t length, uint32_t size, uint8_t *rgb) {
-    return clip_image_crop_encoded(bytes, length, size, rgb, NULL);
+/* size, shorter, bilinear: a clip_crop. */
+EXPORT(image_crop_encoded)
+int32_t clip_wasm_image_crop_encoded(const uint8_t *bytes, size_t length, uint32_t size, uint32_t shorter, uint32_t bilinear,
+                                     uint8_t *rgb) {
+    const clip_crop crop = {size, shorter, bilinear != 0};
+    return clip_image_prepare_encoded(bytes, length, &crop, rgb, NULL);
 }
 EXPORT(image_crop_pixels)
 int32_t clip_wasm_image_crop_pixels(const uint8_t *pixels, uint32_t width, uint32_t height, uint32_t channels, uint32_t orientation,
-                                    uint32_t size, uint8_t *rgb) {
-    return clip_image_crop_pixels(pixels, width, height, channels, orientation, size, rgb);
+                                    uint32_t size, uint32_t shorter, uint32_t bilinear, uint8_t *rgb) {
+    const clip_crop crop = {size, shorter, bilinear != 0};
+    return clip_image_prepare_pixels(pixels, width, height, channels, orientation, &crop, rgb);
 }
 
 /* ---- tokenizer: `out` receives the handle, `count` the number of ids ---- */
@@ -70,6 +75,10 @@ EXPORT(tower_create)
 int32_t clip_wasm_tower_create(clip_tower **out, clip_engine *engine, uint32_t kind, const char *config, size_t length,
                                uint32_t precision) {
     return clip_tower_create(out, engine, (clip_tower_kind)kind, config, length, (clip_precision)precision);
+}
+EXPORT(tower_sketch)
+int32_t clip_wasm_tower_sketch(clip_tower **out, clip_engine *engine, uint32_t kind, const char *config, size_t length) {
+    return clip_tower_sketch(out, engine, (clip_tower_kind)kind, config, length);
 }
 EXPORT(tower_destroy) void clip_wasm_tower_destroy(clip_tower *tower) { clip_tower_destroy(tower); }
 

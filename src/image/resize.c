@@ -40,6 +40,11 @@ static double bicubic(double x) {
     return 0;
 }
 
+static double bilinear(double x) {
+    if (x < 0) x = -x;
+    return x < 1 ? 1 - x : 0;
+}
+
 static void axis_free(axis *axis) {
     free(axis->start);
     free(axis->length);
@@ -59,8 +64,8 @@ static void set_weights(axis *axis, uint32_t pixel, double *weight, double sum, 
 }
 
 /* Windows for output pixels [crop, crop + size) of an axis of `in` pixels that becomes one of `out`. */
-static clip_status axis_init(axis *axis, uint32_t in, uint32_t out, uint32_t crop, uint32_t size, int mirrored) {
-    const double scale = (double)in / out, filter_scale = scale < 1 ? 1 : scale, support = 2 * filter_scale;
+static clip_status axis_init(axis *axis, int linear, uint32_t in, uint32_t out, uint32_t crop, uint32_t size, int mirrored) {
+    const double scale = (double)in / out, filter_scale = scale < 1 ? 1 : scale, support = (linear ? 1 : 2) * filter_scale;
     const uint32_t longest = (uint32_t)ceil(support) * 2 + 1;
     axis->longest = (longest + 3) / 4 * 4;
     axis->start = malloc(size * sizeof *axis->start);
@@ -81,7 +86,8 @@ static clip_status axis_init(axis *axis, uint32_t in, uint32_t out, uint32_t cro
         const uint32_t length = (uint32_t)(end - begin);
         double sum = 0;
         for (uint32_t k = 0; k < length; k++) {
-            weight[k] = bicubic(((double)k + begin - centre + 0.5) * (1 / filter_scale));
+            const double x = ((double)k + begin - centre + 0.5) * (1 / filter_scale);
+            weight[k] = linear ? bilinear(x) : bicubic(x);
             sum += weight[k];
         }
         set_weights(axis, i, weight, sum, length, mirrored);
@@ -222,7 +228,7 @@ static void run(passes *p, const clip_rows *rows, uint32_t size, int swapped, in
     }
 }
 
-clip_status clip_resize_crop(const clip_rows *rows, uint32_t width, uint32_t height, uint32_t orientation, uint32_t size,
+clip_status clip_resize_crop(const clip_rows *rows, uint32_t width, uint32_t height, uint32_t orientation, const clip_crop *crop,
                              uint8_t *rgb) {
     /* EXIF: where the stored first row and first column are to be seen. 1 top left, 2 top right, 3 bottom right, 4
      * bottom left, 5 left top, 6 right top, 7 right bottom, 8 left bottom. A stored axis is mirrored if its start is at
@@ -230,13 +236,17 @@ clip_status clip_resize_crop(const clip_rows *rows, uint32_t width, uint32_t hei
     const int swapped = orientation >= 5;
     const int mirror_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
     const int mirror_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
-    const uint32_t shorter = width < height ? width : height, longer = width < height ? height : width;
-    const uint32_t long_side = (uint32_t)((double)((uint64_t)size * longer) / shorter);
-    const uint32_t out_x = width <= height ? size : long_side, out_y = width <= height ? long_side : size;
+    const uint32_t shorter = width < height ? width : height, longer = width < height ? height : width, size = crop->size;
+    uint32_t out_x = size, out_y = size;
+    if (crop->shorter) {
+        const uint32_t long_side = (uint32_t)((double)((uint64_t)crop->shorter * longer) / shorter);
+        out_x = width <= height ? crop->shorter : long_side;
+        out_y = width <= height ? long_side : crop->shorter;
+    }
 
     passes p = {0};
-    clip_status status = axis_init(&p.x, width, out_x, (out_x - size) / 2, size, mirror_x);
-    if (!status) status = axis_init(&p.y, height, out_y, (out_y - size) / 2, size, mirror_y);
+    clip_status status = axis_init(&p.x, crop->bilinear, width, out_x, (out_x - size) / 2, size, mirror_x);
+    if (!status) status = axis_init(&p.y, crop->bilinear, height, out_y, (out_y - size) / 2, size, mirror_y);
     if (!status) status = passes_init(&p, size, swapped);
     if (!status) run(&p, rows, size, swapped, mirror_y, rgb);
     passes_free(&p);

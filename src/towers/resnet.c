@@ -117,7 +117,7 @@ static clip_status layout(void *model, const clip_kernels *kernels, clip_arena *
     const clip_vision_config *config = &all->vision;
     *resnet = (resnet_model){
         .config = *config, .side = config->image_size / 32, .channels = config->stem * 32, .count = layer_count(config)};
-    resnet->layers = clip_arena_take(arena, resnet->count, sizeof *resnet->layers);
+    resnet->layers = clip_arena_take_structures(arena, resnet->count, sizeof *resnet->layers);
     if (resnet->layers)
         memset(resnet->layers, 0, resnet->count * sizeof *resnet->layers); /* so that destroy may come at any time */
     /* int4 would save little in a ResNet, whose cost is in its 3x3 convolutions */
@@ -128,7 +128,7 @@ static clip_status layout(void *model, const clip_kernels *kernels, clip_arena *
     context.weights = arena;
     clip_arena again = clip_arena_measure();
     context.staging = &again;
-    if (resnet->layers) { /* for good: staging is allocated too */
+    if (resnet->layers && !arena->sketch) { /* for good: staging is allocated too */
         clip_status status = clip_arena_allocate(&resnet->staging, &staging);
         if (status != CLIP_OK) return status;
         context.staging = &resnet->staging;
@@ -155,6 +155,7 @@ static void add_layer_slots(void *context, size_t index, const clip_convolution_
     size_t columns = shape->in * shape->kernel * shape->kernel;
     if (layer->weight) clip_slots_add_values(c->slots, name, "weight", layer->weight, shape->out, columns);
     else clip_slots_add_int8(c->slots, name, "weight", layer->weight_q8, layer->scale, shape->out, columns);
+    clip_slots_set_kernel(c->slots, shape->kernel);
     clip_slots_add_values(c->slots, norm, "weight", layer->gain, shape->out, 1);
     clip_slots_add_values(c->slots, norm, "bias", layer->beta, shape->out, 1);
     clip_slots_add_values(c->slots, norm, "running_mean", layer->mean, shape->out, 1);

@@ -32,7 +32,7 @@ struct clip_tower {
     char *merges; /* owned */
     size_t merges_length, merges_arrived;
     float logit_scale; /* exp of the tensor */
-    int ready;
+    int ready, sketch;
     char detail[CLIP_TENSOR_NAME];
 };
 
@@ -67,24 +67,25 @@ static clip_status layout_slots(clip_tower *tower) {
 
 /* Measures, allocates, and lays everything out. */
 static clip_status build(clip_tower *tower) {
-    clip_arena weights = clip_arena_measure(), workspace = clip_arena_measure();
+    clip_arena weights = clip_arena_measure(), workspace = clip_arena_measure(), nothing = clip_arena_measure();
+    weights.sketch = tower->sketch;
     tower->model = calloc(1, tower->network->model_bytes);
     tower->state = calloc(1, tower->network->state_bytes);
     if (!tower->model || !tower->state) return CLIP_ERROR_MEMORY;
     clip_status status = layout(tower, &weights, &workspace);
-    if (status == CLIP_OK && weights.used < SMALL_TOWER) {
+    if (status == CLIP_OK && weights.used < SMALL_TOWER && !tower->sketch) {
         tower->kernels = &tower->machine->exact;
         weights = workspace = clip_arena_measure();
         status = layout(tower, &weights, &workspace);
     }
     if (status == CLIP_OK) status = clip_arena_allocate(&tower->weights, &weights);
-    if (status == CLIP_OK) status = clip_arena_allocate(&tower->workspace, &workspace);
-    if (status == CLIP_OK) status = layout(tower, &tower->weights, &tower->workspace);
+    if (status == CLIP_OK && !tower->sketch) status = clip_arena_allocate(&tower->workspace, &workspace);
+    if (status == CLIP_OK) status = layout(tower, &tower->weights, tower->sketch ? &nothing : &tower->workspace);
     return status == CLIP_OK ? layout_slots(tower) : status;
 }
 
-clip_status clip_tower_create_on(clip_tower **out, const clip_machine *machine, clip_tower_kind kind, const char *config,
-                                 size_t length, clip_precision precision) {
+static clip_status create(clip_tower **out, const clip_machine *machine, clip_tower_kind kind, const char *config, size_t length,
+                          clip_precision precision, int sketch) {
     *out = NULL;
     if ((kind != CLIP_VISION && kind != CLIP_TEXT) || precision > CLIP_Q4) return CLIP_ERROR_ARGUMENT;
     clip_tower *tower = calloc(1, sizeof *tower);
@@ -93,6 +94,7 @@ clip_status clip_tower_create_on(clip_tower **out, const clip_machine *machine, 
     tower->kernels = &machine->kernels;
     tower->kind = kind;
     tower->precision = precision;
+    tower->sketch = sketch;
     clip_status status = clip_config_parse(&tower->config, config, length);
     if (status == CLIP_OK) {
         tower->network = network_of(kind, &tower->config);
@@ -104,6 +106,16 @@ clip_status clip_tower_create_on(clip_tower **out, const clip_machine *machine, 
     }
     *out = tower;
     return CLIP_OK;
+}
+
+clip_status clip_tower_create_on(clip_tower **out, const clip_machine *machine, clip_tower_kind kind, const char *config,
+                                 size_t length, clip_precision precision) {
+    return create(out, machine, kind, config, length, precision, 0);
+}
+
+clip_status clip_tower_sketch_on(clip_tower **out, const clip_machine *machine, clip_tower_kind kind, const char *config,
+                                 size_t length) {
+    return create(out, machine, kind, config, length, CLIP_Q8, 1);
 }
 
 void clip_tower_destroy(clip_tower *tower) {
@@ -164,12 +176,22 @@ static clip_status choose(void *context, const clip_tensor *tensor, uint64_t *ro
         *rows = 1;
         return elements == 1 ? CLIP_OK : CLIP_ERROR_SHAPE;
     }
-    const clip_slot *slot = clip_slots_find(&tower->slots, name.name);
-    if (!slot) return CLIP_OK; /* counters, position ids, whatever a training framework left behind */
+    clip_slot *slot = clip_slots_find(&tower->slots, name.name);
+    if (!slot) return clip_name_is_inert(&name) ? CLIP_OK : CLIP_ERROR_UNKNOWN;
     clip_status status = clip_slot_accepts(slot, tensor, name.transposed, name.scales);
+    if (status == CLIP_OK && !name.scales) status = clip_slot_announce(slot);
     int whole = name.transposed && !name.scales && tensor->dtype != CLIP_DTYPE_I8 && tensor->dtype != CLIP_DTYPE_U8;
     *rows = whole && tensor->dimensions ? tensor->shape[0] : 1;
     return status;
+}
+
+/* The header is there: everything must be in it. */
+static clip_status begin(void *context, const clip_safetensors *file) {
+    clip_tower *tower = context;
+    (void)file;
+    const clip_slot *missing = clip_slots_unannounced(&tower->slots);
+    if (missing) name_detail(tower, missing->name);
+    return missing ? CLIP_ERROR_MISSING : CLIP_OK;
 }
 
 static clip_status set_rows(void *context, const clip_tensor *tensor, uint64_t first, uint64_t rows, const uint8_t *data) {
@@ -194,23 +216,27 @@ static clip_status set_rows(void *context, const clip_tensor *tensor, uint64_t f
 
 clip_status clip_tower_open(clip_tower *tower, uint64_t bytes) {
     if (tower->ready) return CLIP_ERROR_ARGUMENT;
-    const clip_stream_reader reader = {choose, NULL, set_rows, tower};
+    const clip_stream_reader reader = {choose, begin, set_rows, tower};
     clip_stream_close(&tower->stream);
+    clip_tower_drop_merges(tower);
+    for (size_t i = 0; i < tower->slots.count; i++) tower->slots.slots[i].announced = 0;
     return clip_stream_open(&tower->stream, &reader, bytes);
 }
 
 int clip_tower_want(const clip_tower *tower, uint64_t *offset, uint64_t *length) {
+    if (tower->sketch && tower->stream.unit) return 0;
     return clip_stream_want(&tower->stream, offset, length);
 }
 
 clip_status clip_tower_push(clip_tower *tower, const uint8_t *bytes, size_t length) {
+    if (tower->sketch && tower->stream.unit) return CLIP_ERROR_ARGUMENT;
     clip_status status = clip_stream_push(&tower->stream, bytes, length);
     if (status != CLIP_OK && tower->stream.failed) name_detail(tower, tower->stream.failed->name);
     return status;
 }
 
 clip_status clip_tower_finish(clip_tower *tower) {
-    if (tower->ready) return CLIP_ERROR_ARGUMENT;
+    if (tower->ready || tower->sketch) return CLIP_ERROR_ARGUMENT;
     const clip_slot *missing = clip_slots_missing(&tower->slots);
     if (missing || tower->merges_arrived != tower->merges_length) {
         name_detail(tower, missing ? missing->name : "tokenizer.merges");

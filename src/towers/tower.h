@@ -19,6 +19,10 @@ typedef struct clip_tower clip_tower;
  * final size and a workspace. `machine` must outlive the tower. CLIP_ERROR_CONFIG, CLIP_ERROR_MEMORY. */
 clip_status clip_tower_create_on(clip_tower **out, const clip_machine *machine, clip_tower_kind kind, const char *config,
                                  size_t length, clip_precision precision);
+/* A tower without memory for weights, to be asked whether a file suits it: open it and push what it wants, which is the header and no
+ * more. Errors are those of the tower itself; good for nothing else. */
+clip_status clip_tower_sketch_on(clip_tower **out, const clip_machine *machine, clip_tower_kind kind, const char *config,
+                                 size_t length);
 void clip_tower_destroy(clip_tower *tower);
 
 typedef struct {
@@ -32,7 +36,9 @@ typedef struct {
 
 void clip_tower_describe(const clip_tower *tower, clip_tower_info *info);
 
-/* Begins to read a safetensors file of `bytes` bytes. A model may be spread over several files, one after the other. */
+/* Begins to read a safetensors file of `bytes` bytes, which has all of the tower. As soon as its header is there, it is an error if a
+ * tensor is missing (CLIP_ERROR_MISSING), is one that the tower does not know (CLIP_ERROR_UNKNOWN), or does not fit in all its
+ * dimensions (CLIP_ERROR_SHAPE). Another file may be begun instead as long as no row has come. */
 clip_status clip_tower_open(clip_tower *tower, uint64_t bytes);
 
 /* The next range of the file that is wanted: what the tower does not use is left out, so that it need not be fetched.

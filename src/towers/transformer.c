@@ -6,7 +6,7 @@ clip_status clip_transformer_layout(clip_transformer *transformer, const clip_ke
                                     const clip_transformer_config *config, clip_precision precision) {
     size_t width = config->width;
     transformer->config = *config;
-    transformer->blocks = clip_arena_take(arena, config->layers, sizeof(clip_block));
+    transformer->blocks = clip_arena_take_structures(arena, config->layers, sizeof(clip_block));
     for (size_t i = 0; i < config->layers; i++) {
         clip_block measured, *block = transformer->blocks ? &transformer->blocks[i] : &measured;
         block->ln1_gain = clip_arena_take(arena, width, sizeof(float));
@@ -49,7 +49,7 @@ void clip_transformer_slots(clip_transformer *transformer, clip_slots *slots, co
         clip_slots_add_split(slots, name, "attn.in_proj_bias", 3 * width, 1);
         clip_slots_add_values(slots, name, "attn.q_proj.bias", b->query.bias, width, 1);
         clip_slots_add_values(slots, name, "attn.k_proj.bias", b->key_value.bias, width, 1);
-        clip_slots_add_values(slots, name, "attn.v_proj.bias", b->key_value.bias + width, width, 1);
+        clip_slots_add_values(slots, name, "attn.v_proj.bias", b->key_value.bias ? b->key_value.bias + width : NULL, width, 1);
         clip_slots_add_linear(slots, name, "attn.out_proj.weight", &b->out, 0, width);
         clip_slots_add_values(slots, name, "attn.out_proj.bias", b->out.bias, width, 1);
         clip_slots_add_values(slots, name, "ln_2.weight", b->ln2_gain, width, 1);

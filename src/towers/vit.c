@@ -52,6 +52,7 @@ static void list_slots(void *model, clip_slots *slots) {
     vit_model *vit = model;
     size_t width = vit->config.transformer.width;
     clip_slots_add_linear(slots, "visual.", "conv1.weight", &vit->patch_embedding, 0, width);
+    clip_slots_set_kernel(slots, vit->config.patch_size);
     clip_slots_add_values(slots, "visual.", "class_embedding", vit->class_embedding, width, 1);
     clip_slots_add_values(slots, "visual.", "positional_embedding", vit->positional_embedding, vit->tokens, width);
     clip_slots_add_values(slots, "visual.", "ln_pre.weight", vit->pre_gain, width, 1);

@@ -32,7 +32,9 @@ static int read_triple(const clip_json *json, int object, const char *key, int p
     return 1;
 }
 
-static int read_hugging_face_transformer(const clip_json *json, int object, clip_transformer_config *t) {
+/* What a file leaves out is what CLIPTextConfig and CLIPVisionConfig have. */
+static int read_hugging_face_transformer(const clip_json *json, int object, size_t width, size_t heads,
+                                         clip_transformer_config *t) {
     int activation = clip_json_get(json, object, "hidden_act");
     if (activation == CLIP_JSON_NONE || clip_json_is(json, activation, "quick_gelu")) t->activation = CLIP_QUICK_GELU;
     else if (clip_json_is(json, activation, "gelu")) t->activation = CLIP_GELU;
@@ -41,10 +43,10 @@ static int read_hugging_face_transformer(const clip_json *json, int object, clip
     int token = clip_json_get(json, object, "layer_norm_eps");
     if (token != CLIP_JSON_NONE && (!clip_json_number(json, token, &epsilon) || epsilon <= 0 || epsilon > 1)) return 0;
     t->epsilon = (float)epsilon;
-    return read_size(json, object, "hidden_size", CLIP_MAX_WIDTH, 0, &t->width) &&
-           read_size(json, object, "num_hidden_layers", CLIP_MAX_LAYERS, 0, &t->layers) &&
-           read_size(json, object, "num_attention_heads", CLIP_MAX_WIDTH, 0, &t->heads) &&
-           read_size(json, object, "intermediate_size", CLIP_MAX_MLP, 0, &t->mlp) && t->width % t->heads == 0;
+    return read_size(json, object, "hidden_size", CLIP_MAX_WIDTH, width, &t->width) &&
+           read_size(json, object, "num_hidden_layers", CLIP_MAX_LAYERS, 12, &t->layers) &&
+           read_size(json, object, "num_attention_heads", CLIP_MAX_WIDTH, heads, &t->heads) &&
+           read_size(json, object, "intermediate_size", CLIP_MAX_MLP, 4 * width, &t->mlp) && t->width % t->heads == 0;
 }
 
 static int read_hugging_face(clip_config *config, const clip_json *json, int root) {
@@ -52,8 +54,9 @@ static int read_hugging_face(clip_config *config, const clip_json *json, int roo
     clip_vision_config *v = &config->vision;
     clip_text_config *t = &config->text;
     size_t channels, embedding;
-    if (!read_hugging_face_transformer(json, vision, &v->transformer) ||
-        !read_hugging_face_transformer(json, text, &t->transformer))
+    if (clip_json_kind_of(json, vision) != CLIP_JSON_OBJECT || clip_json_kind_of(json, text) != CLIP_JSON_OBJECT) return 0;
+    if (!read_hugging_face_transformer(json, vision, 768, 12, &v->transformer) ||
+        !read_hugging_face_transformer(json, text, 512, 8, &t->transformer))
         return 0;
     if (!read_size(json, root, "projection_dim", CLIP_MAX_WIDTH, 512, &embedding) ||
         !read_size(json, vision, "num_channels", 3, 3, &channels) || channels != 3 ||
@@ -97,7 +100,9 @@ static int read_open_clip(clip_config *config, const clip_json *json, int root) 
         !read_size(json, text, "vocab_size", CLIP_MAX_VOCABULARY, 49408, &t->vocabulary) ||
         !read_mlp(json, text, &t->transformer) || t->transformer.width % t->transformer.heads)
         return 0;
-    t->end = CLIP_END_IS_LARGEST;
+    size_t end;
+    if (!read_size(json, text, "eos_id", CLIP_MAX_VOCABULARY, CLIP_MAX_VOCABULARY, &end)) return 0;
+    t->end = end == CLIP_MAX_VOCABULARY ? CLIP_END_IS_LARGEST : (uint32_t)end;
 
     if (!read_size(json, vision, "image_size", CLIP_MAX_IMAGE, 224, &v->image_size) ||
         !read_size(json, vision, "head_width", CLIP_MAX_WIDTH, 64, &head_width))
@@ -121,7 +126,7 @@ static int read_open_clip(clip_config *config, const clip_json *json, int root) 
     v->transformer.epsilon = 1e-5f;
     if (!read_size(json, vision, "width", CLIP_MAX_WIDTH, 768, &v->transformer.width) ||
         !read_size(json, vision, "layers", CLIP_MAX_LAYERS, 12, &v->transformer.layers) ||
-        !read_size(json, vision, "patch_size", CLIP_MAX_IMAGE, 32, &v->patch_size) || !read_mlp(json, vision, &v->transformer))
+        !read_size(json, vision, "patch_size", CLIP_MAX_IMAGE, 16, &v->patch_size) || !read_mlp(json, vision, &v->transformer))
         return 0;
     heads = v->transformer.width / head_width;
     return read_size(json, vision, "heads", CLIP_MAX_WIDTH, heads, &v->transformer.heads) &&

@@ -26,6 +26,11 @@ static const char *const LAYER_PARTS[][2] = {
 
 static int begins(const char *text, const char *prefix) { return strncmp(text, prefix, strlen(prefix)) == 0; }
 
+static int ends(const char *text, const char *suffix) {
+    size_t length = strlen(text), tail = strlen(suffix);
+    return length >= tail && strcmp(text + length - tail, suffix) == 0;
+}
+
 /* Appends as much as fits; a canonical name is never longer than CLIP_TENSOR_NAME unless it is nobody's. */
 static void append(char *to, const char *text, size_t length) {
     size_t used = strlen(to);
@@ -66,19 +71,23 @@ void clip_name_canonical(clip_tensor_name *out, const char *name) {
     if (length >= sizeof base) length = sizeof base - 1;
     memcpy(base, name, length);
     base[length] = 0;
-    translate(out->name, base);
+    /* What OpenCLIP calls a custom text tower has the same parts as the other, in a module of its own. */
+    translate(out->name, begins(base, "text.") ? base + 5 : base);
     /* OpenAI keeps its two projections as (in, out) matrices, Hugging Face as linear layers. */
-    out->transposed = strcmp(base, "visual.proj") == 0 || strcmp(base, "text_projection") == 0;
-    int both = strcmp(out->name, "logit_scale") == 0;
-    out->vision = both || begins(out->name, "visual.");
-    out->text = both || begins(out->name, "transformer.resblocks.") || begins(out->name, "token_embedding.") ||
-                strcmp(out->name, "positional_embedding") == 0 || begins(out->name, "ln_final.") ||
-                strcmp(out->name, "text_projection") == 0 || strcmp(out->name, "tokenizer.merges") == 0;
+    out->transposed =
+        strcmp(base, "visual.proj") == 0 || strcmp(base, "text_projection") == 0 || strcmp(base, "text.text_projection") == 0;
+    /* Everything under a tower's prefix is the tower's, so that what it does not know is noticed. */
+    static const char *const VISION[] = {"visual.", "vision_model.", "visual_projection."};
+    static const char *const TEXT[] = {"transformer.",    "token_embedding.", "positional_embedding", "ln_final.",
+                                       "text_projection", "tokenizer.merges", "text_model."};
+    out->vision = out->text = strcmp(out->name, "logit_scale") == 0;
+    for (size_t i = 0; i < sizeof VISION / sizeof *VISION; i++) out->vision |= begins(out->name, VISION[i]);
+    for (size_t i = 0; i < sizeof TEXT / sizeof *TEXT; i++) out->text |= begins(out->name, TEXT[i]);
+    out->text |= begins(base, "text.");
 }
 
-static int ends(const char *text, const char *suffix) {
-    size_t length = strlen(text), tail = strlen(suffix);
-    return length >= tail && strcmp(text + length - tail, suffix) == 0;
+int clip_name_is_inert(const clip_tensor_name *name) {
+    return ends(name->name, "position_ids") || ends(name->name, "num_batches_tracked") || ends(name->name, "attn_mask");
 }
 
 clip_precision clip_name_precision(const clip_tensor_name *name, const clip_tensor *tensor, clip_precision asked) {

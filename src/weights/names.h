@@ -13,6 +13,9 @@ typedef struct {
     int scales;                  /* it was "<name>.scale" */
 } clip_tensor_name;
 
+/* Whether it is a tensor that no forward pass reads: counters and position ids that a training framework leaves behind. */
+int clip_name_is_inert(const clip_tensor_name *name);
+
 /* Translates; a name that is neither's comes out as it is, belonging to no tower. */
 void clip_name_canonical(clip_tensor_name *out, const char *name);
 

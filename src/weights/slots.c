@@ -45,6 +45,10 @@ void clip_slots_add_split(clip_slots *slots, const char *prefix, const char *nam
     add(slots, prefix, name, CLIP_SLOT_SPLIT, rows, columns);
 }
 
+void clip_slots_set_kernel(clip_slots *slots, size_t kernel) {
+    if (slots->count) slots->slots[slots->count - 1].kernel = kernel;
+}
+
 clip_slot *clip_slots_find(const clip_slots *slots, const char *name) {
     for (size_t i = 0; i < slots->count; i++)
         if (strcmp(slots->slots[i].name, name) == 0) return &slots->slots[i];
@@ -77,8 +81,31 @@ clip_status clip_slot_accepts(const clip_slot *slot, const clip_tensor *tensor, 
         rows = slot->columns;
         columns = slot->rows;
     }
-    uint64_t first = tensor->dimensions ? tensor->shape[0] : 1;
-    return first == rows && clip_tensor_elements(tensor, 1) == columns ? CLIP_OK : CLIP_ERROR_SHAPE;
+    /* Every dimension: (out, height, width, in) holds as many numbers as (out, in, height, width), in another order. */
+    uint64_t shape[4] = {rows, columns, slot->kernel, slot->kernel};
+    uint32_t dimensions = columns == 1 ? 1 : 2;
+    if (slot->kernel && !scales) {
+        dimensions = 4;
+        shape[1] = columns / (slot->kernel * slot->kernel);
+    }
+    int fits = tensor->dimensions == dimensions;
+    for (uint32_t i = 0; i < dimensions && fits; i++) fits = tensor->shape[i] == shape[i];
+    return fits ? CLIP_OK : CLIP_ERROR_SHAPE;
+}
+
+clip_status clip_slot_announce(clip_slot *slot) {
+    clip_slot *end = slot->kind == CLIP_SLOT_SPLIT ? slot + 4 : slot + 1;
+    for (; slot < end; slot++) {
+        if (slot->announced) return CLIP_ERROR_FORMAT;
+        slot->announced = 1;
+    }
+    return CLIP_OK;
+}
+
+const clip_slot *clip_slots_unannounced(const clip_slots *slots) {
+    for (size_t i = 0; i < slots->count; i++)
+        if (!slots->slots[i].announced && slots->slots[i].kind != CLIP_SLOT_SPLIT) return &slots->slots[i];
+    return NULL;
 }
 
 /* One row of f32 into a quantized linear; `q` has room for two rows of int8. */

@@ -28,6 +28,7 @@ typedef struct {
     char name[CLIP_SLOT_NAME];
     clip_slot_kind kind;
     size_t rows, columns;
+    size_t kernel; /* of a convolution, whose tensor is (rows, columns / kernel^2, kernel, kernel); 0: (rows, columns), or (rows) */
     float *values;
     clip_linear *linear;
     size_t first_row;
@@ -35,6 +36,7 @@ typedef struct {
     float *scale;
     size_t arrived, scales_arrived; /* rows */
     int needs_scales;               /* a quantized tensor came */
+    int announced;                  /* a tensor for it is in the file's header */
 } clip_slot;
 
 typedef struct {
@@ -55,12 +57,20 @@ void clip_slots_add_int8(clip_slots *slots, const char *prefix, const char *name
 /* The next three slots added must be its parts, all of one size: (rows / 3, columns). */
 void clip_slots_add_split(clip_slots *slots, const char *prefix, const char *name, size_t rows, size_t columns);
 
+/* The slot that was added last is a convolution's. */
+void clip_slots_set_kernel(clip_slots *slots, size_t kernel);
+
 /* The slot for a tensor's name as names.h canonicalises it, or NULL. */
 clip_slot *clip_slots_find(const clip_slots *slots, const char *name);
 
-/* Whether the tensor's dtype and shape suit the slot. `transposed`: it comes as (columns, rows), floating point.
+/* Whether the tensor's dtype and every one of its dimensions suit the slot. `transposed`: it comes as (columns, rows), floating point.
  * `scales`: it is the slot's scale tensor. CLIP_ERROR_SHAPE, CLIP_ERROR_DTYPE. */
 clip_status clip_slot_accepts(const clip_slot *slot, const clip_tensor *tensor, int transposed, int scales);
+
+/* Notes that the file has the slot's tensor. CLIP_ERROR_FORMAT if it has another one for the same place. */
+clip_status clip_slot_announce(clip_slot *slot);
+/* The first slot that nothing in the file's header is for, or NULL. */
+const clip_slot *clip_slots_unannounced(const clip_slots *slots);
 
 /* Rows [first, first + rows) of a tensor that was accepted, at `data` (not aligned); transposed tensors must come whole.
  * CLIP_ERROR_VALUE if any is NaN or infinite, CLIP_ERROR_MEMORY. */

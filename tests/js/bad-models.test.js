@@ -152,7 +152,7 @@ describe('configurations', () => {
   });
   test('a folder that is no model', async () => {
     await assert.rejects(Clip.load(await makeFolder({ 'README.md': 'hello' })), failing('not-a-model'));
-    await assert.rejects(Clip.load(await makeFolder({ 'config.json': '{"model_type":"bert"}' })), failing('not-a-model'));
+    await assert.rejects(Clip.load(await makeFolder({ 'config.json': '{"model_type":"bert"}' })), failing('unsupported', /bert/));
   });
   test('a folder without weights', async () => {
     await assert.rejects(use(await makeFolder({ 'config.json': JSON.stringify(CONFIG) })), failing('no-weights'));

@@ -6,7 +6,8 @@ import { Chunks, feed } from '../models/download.js';
 import { Engine } from '../engine/engine.js';
 import { ClipError } from '../error.js';
 import { ChunkSink } from '../models/loader.js';
-import { CHUNK, DTYPES, checkManifest, configOf, readModel } from '../models/model.js';
+import { readModel } from '../models/forms/repository.js';
+import { CHUNK, DTYPES, checkManifest, configOf } from '../models/model.js';
 import { nodeSource, nodeSpec, readModule } from '../node.js';
 import { readHeader } from '../models/safetensors.js';
 import { findMerges } from '../models/tokenizer-files.js';
@@ -83,15 +84,15 @@ export async function convert(values, [folder, ...more]) {
   if (!output) throw new Usage('convert needs -o with the name of a folder');
   const dtype = oneOf(values.dtype, '--dtype', DTYPES, 'q8');
   const source = nodeSource(nodeSpec(folder));
-  const { manifest, weights } = await readModel(source);
+  const { manifest, weights, folder: inside } = await readModel(source, { dtype });
   const engine = await Engine.create({ wasm: await readModule(chooseModule(1).name) });
-  const foreign = weights && (await findMerges(source));
+  const foreign = weights && (await findMerges(source, inside));
   await mkdir(output, { recursive: true });
   let logitScale = weights ? 0 : manifest.logit_scale;
   /** @type {Manifest['towers']} */
   const towers = {};
   for (const kind of /** @type {TowerKind[]} */ (['vision', 'text'])) {
-    const from = weights ?? manifest.towers[kind]?.f32?.file;
+    const from = weights ? weights[kind]?.files[0] : manifest.towers[kind]?.f32?.file;
     if (!from) throw new ClipError('no-weights', `${folder} has no weights of the ${kind} tower to convert from (f32).`);
     const merges = kind === 'text' ? (foreign ?? (await mergesInside(source, from))) : null;
     const file = `${kind}.${dtype}.safetensors`;

@@ -17,10 +17,18 @@ import { compile } from './wasm.js';
 
 /** @typedef {'f32' | 'q8' | 'q4'} Dtype */
 /** @typedef {import('./tower.js').TowerKind} TowerKind */
+/** How a picture becomes what a model sees (clip_crop in src/image/resize.h): `size` pixels a side, cut from a picture whose short side
+ *  has `shorter`; 0: both sides become `size`. A number is that for both. @typedef {number | { size: number, shorter: number, bilinear: boolean }} Crop */
 
 const PRECISIONS = { f32: 0, q8: 1, q4: 2 };
 const KINDS = { vision: 0, text: 1 };
 const UTF8 = new TextEncoder();
+
+/** @param {Crop} crop */
+const cropOf = crop =>
+  typeof crop === 'number'
+    ? { size: crop, shorter: crop, bilinear: 0 }
+    : { size: crop.size, shorter: crop.shorter, bilinear: Number(crop.bilinear) };
 
 export class Engine {
   /**
@@ -93,6 +101,19 @@ export class Engine {
     });
   }
 
+  /** A tower to be asked whether a file's header suits it, see clip_tower_sketch: without memory for weights.
+   *  @param {TowerKind} kind @param {string} config @returns {Tower} */
+  sketchTower(kind, config) {
+    const { instance, cell } = this;
+    const bytes = UTF8.encode(config);
+    return instance.scope(alloc => {
+      const text = alloc(bytes.length + 1);
+      instance.u8(text, bytes.length).set(bytes);
+      instance.run(() => `configuration of the ${kind} tower`, 'tower_sketch', cell, this.handle, KINDS[kind], text, bytes.length);
+      return new Tower(this, instance.u32(cell, 1)[0], kind);
+    });
+  }
+
   /** @param {TowerKind} kind @param {Dtype} dtype @param {Uint8Array | null} merges put into a text tower's file
    *  @param {(bytes: Uint8Array) => void} write receives the new file, piece after piece, in memory it must not keep */
   openConverter(kind, dtype, merges, write) {
@@ -135,14 +156,15 @@ export class Engine {
     });
   }
 
-  /** A picture's bytes -> crop (size, size, 3). @param {Uint8Array} bytes @param {number} size @param {string} [label] */
-  crop(bytes, size, label = 'The picture') {
+  /** A picture's bytes -> crop (size, size, 3). @param {Uint8Array} bytes @param {Crop} crop @param {string} [label] */
+  crop(bytes, crop, label = 'The picture') {
     const { instance } = this;
+    const { size, shorter, bilinear } = cropOf(crop);
     return instance.scope(alloc => {
       const rgb = alloc(size * size * 3);
       const input = alloc(bytes.length + 1);
       instance.u8(input, bytes.length).set(bytes);
-      instance.run(() => label, 'image_crop_encoded', input, bytes.length, size, rgb);
+      instance.run(() => label, 'image_crop_encoded', input, bytes.length, size, shorter, bilinear, rgb);
       return instance.u8(rgb, size * size * 3).slice();
     });
   }
@@ -150,10 +172,11 @@ export class Engine {
   /**
    * Pixels that somebody else decoded -> crop (size, size, 3).
    * @param {{ data: Uint8Array | Uint8ClampedArray, width: number, height: number, orientation?: number }} image RGB or RGBA
-   * @param {number} size @param {string} [label]
+   * @param {Crop} crop @param {string} [label]
    */
-  cropPixels({ data, width, height, orientation = 1 }, size, label = 'The picture') {
+  cropPixels({ data, width, height, orientation = 1 }, crop, label = 'The picture') {
     const { instance } = this;
+    const { size, shorter, bilinear } = cropOf(crop);
     const channels = data.length / (width * height);
     if (channels !== 3 && channels !== 4) {
       throw new ClipError('bad-image-size', `${label}: ${data.length} bytes are not ${width}x${height} pixels of RGB or RGBA.`);
@@ -162,7 +185,7 @@ export class Engine {
       const rgb = alloc(size * size * 3);
       const input = alloc(data.length);
       instance.u8(input, data.length).set(data);
-      instance.run(() => label, 'image_crop_pixels', input, width, height, channels, orientation, size, rgb);
+      instance.run(() => label, 'image_crop_pixels', input, width, height, channels, orientation, size, shorter, bilinear, rgb);
       return instance.u8(rgb, size * size * 3).slice();
     });
   }

@@ -14,13 +14,14 @@
  * @property {(bytes: i32, length: i32, before: i32) => i32} checksum
  * @property {(status: i32) => i32} status_text
  * @property {(bytes: i32, length: i32, info: i32) => i32} image_probe
- * @property {(bytes: i32, length: i32, size: i32, rgb: i32) => i32} image_crop_encoded
- * @property {(pixels: i32, width: i32, height: i32, channels: i32, orientation: i32, size: i32, rgb: i32) => i32} image_crop_pixels
+ * @property {(bytes: i32, length: i32, size: i32, shorter: i32, bilinear: i32, rgb: i32) => i32} image_crop_encoded
+ * @property {(pixels: i32, width: i32, height: i32, channels: i32, orientation: i32, size: i32, shorter: i32, bilinear: i32, rgb: i32) => i32} image_crop_pixels
  * @property {(out: i32, merges: i32, length: i32, vocabulary: i32) => i32} tokenizer_create
  * @property {(tokenizer: i32) => void} tokenizer_destroy
  * @property {(tokenizer: i32) => i32} tokenizer_vocabulary
  * @property {(tokenizer: i32, text: i32, length: i32, ids: i32, capacity: i32, count: i32) => i32} tokenizer_encode
  * @property {(out: i32, engine: i32, kind: i32, config: i32, length: i32, precision: i32) => i32} tower_create
+ * @property {(out: i32, engine: i32, kind: i32, config: i32, length: i32) => i32} tower_sketch
  * @property {(tower: i32) => void} tower_destroy
  * @property {(tower: i32, info: i32) => void} tower_describe
  * @property {(tower: i32, bytes: f64) => i32} tower_open

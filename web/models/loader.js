@@ -4,7 +4,8 @@
  */
 import { Chunks, feed, sha256 } from './download.js';
 import { ClipError, throwIfAborted } from '../error.js';
-import { CHUNK, DTYPES, checkSizes, configOf, readModel } from './model.js';
+import { readModel } from './forms/repository.js';
+import { CHUNK, DTYPES, checkSizes, configOf } from './model.js';
 import { rawPrefix } from './store.js';
 import { findMerges } from './tokenizer-files.js';
 
@@ -31,8 +32,10 @@ export class Loader {
     this.onUnstored = onUnstored;
     /** @type {Manifest} */
     this.manifest = /** @type {any} */ (null);
-    /** The safetensors file of a foreign model. @type {string | null | undefined} */
+    /** Where the weights of a foreign model are. @type {import('./forms/weights.js').Weights | null | undefined} */
     this.weights = undefined;
+    /** The folder of its tokenizer's files. */
+    this.folder = '';
     /** @type {ModelRecord | null} */
     this.record = null;
   }
@@ -43,7 +46,7 @@ export class Loader {
     if (record && !refresh && !this.source.revalidate) return this.#use(record);
     let model;
     try {
-      model = await readModel(this.source, signal);
+      model = await readModel(this.source, { signal });
     } catch (error) {
       // offline, say: what is kept still works
       if (record && error instanceof ClipError && error.code === 'network') return this.#use(record);
@@ -51,6 +54,7 @@ export class Loader {
     }
     this.manifest = model.manifest;
     this.weights = model.weights;
+    this.folder = model.folder;
     const files = Object.fromEntries(
       this.#ownFiles().flatMap(file => {
         const keys = record?.files[file.file];
@@ -158,8 +162,12 @@ export class Loader {
 
   /** @param {Engine} engine @param {Tower} tower @param {Dtype} dtype @param {Watch} watch */
   async #loadForeign(engine, tower, dtype, watch) {
-    this.weights ??= (await readModel(this.source, watch.signal)).weights;
-    const name = this.weights;
+    if (this.weights === undefined) {
+      const { weights, folder } = await readModel(this.source, { signal: watch.signal, dtype });
+      this.weights = weights;
+      this.folder = folder;
+    }
+    const name = this.weights?.[tower.kind]?.files[0];
     if (!name) {
       const has = DTYPES.filter(d => this.manifest.towers[tower.kind]?.[d]).join(', ');
       throw new ClipError(
@@ -169,7 +177,7 @@ export class Loader {
     }
     const file = await this.source.open(name, { signal: watch.signal });
     if (!file) throw new ClipError('not-found', `${this.source.id} has no ${name}.`);
-    const merges = tower.kind === 'text' ? await findMerges(this.source, watch.signal) : null;
+    const merges = tower.kind === 'text' ? await findMerges(this.source, this.folder, watch.signal) : null;
     const key = (/** @type {number} */ i) => `${rawPrefix(this.source.id)}${name} ${file.version} ${i}`;
     const raw = { name, bytes: file.bytes, chunk: CHUNK, sha256: null, key, open: async () => file };
     if (!this.store || !globalThis.crypto?.subtle) {

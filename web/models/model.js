@@ -1,11 +1,7 @@
 /**
- * Reads what a model folder says about itself, in three forms:
+ * clip.json, our own form's description of a model, and what it says about one of another form (forms/) too.
  *
  * The room models/: what is fetched, checked, kept and fed to the engine. It may use engine/.
- *
- * - ours: clip.json, and a safetensors file for each tower and dtype;
- * - Hugging Face: config.json, preprocessor_config.json, model.safetensors, and the tokenizer's files;
- * - OpenCLIP: open_clip_config.json, open_clip_model.safetensors or model.safetensors, and the tokenizer's files.
  *
  * All of it may come from anywhere, so all of it is checked.
  */
@@ -17,7 +13,7 @@ import { ClipError } from '../error.js';
 
 /** A file of our form. @typedef {{ file: string, bytes: number, chunk: number, sha256: string[] }} TowerFile */
 /** @typedef {Partial<Record<Dtype, TowerFile>>} TowerFiles */
-/** @typedef {{ size: number, mean: number[], std: number[] }} Preprocess */
+/** @typedef {import('./forms/preprocess.js').Preprocess} Preprocess */
 
 /**
  * The text of clip.json.
@@ -32,26 +28,13 @@ import { ClipError } from '../error.js';
  * @property {number} logit_scale factor of the cosines before the softmax
  * @property {{ vision?: TowerFiles, text?: TowerFiles }} towers
  * @property {string[]} [concepts] what a small model knows, for people
- */
-
-/**
- * @typedef {object} Model
- * @property {'clip-wasm' | 'hugging-face' | 'open-clip'} form
- * @property {Manifest} manifest its towers are empty unless the form is ours
- * @property {string} config what clip_tower_create reads
- * @property {string | null} weights the safetensors file of the other forms
+ * @property {TowerKind[]} [kinds] the towers that the model has, both where absent
  */
 
 export const CHUNK = 4 << 20;
-/** Config files are small; a larger one is something else. */
-const JSON_LIMIT = 1 << 20;
 const MAX_BYTES = 64 * 2 ** 30;
 /** @type {Dtype[]} */
 export const DTYPES = ['f32', 'q8', 'q4'];
-/** OpenAI's, and almost everybody's. */
-const MEAN = [0.48145466, 0.4578275, 0.40821073];
-const STD = [0.26862954, 0.26130258, 0.27577711];
-
 /** @param {unknown} value @returns {value is Record<string, any>} */
 const isObject = value => typeof value === 'object' && value !== null && !Array.isArray(value);
 /** @param {unknown} value @param {number} min @param {number} max */
@@ -97,6 +80,10 @@ export function checkManifest(value, label = 'clip.json') {
     m.concepts === undefined || (Array.isArray(m.concepts) && m.concepts.length <= 10_000 && m.concepts.every(isText)),
     '"concepts" is not a list of short strings',
   );
+  need(
+    m.kinds === undefined || (Array.isArray(m.kinds) && m.kinds.length === 1 && ['vision', 'text'].includes(m.kinds[0])),
+    '"kinds" is not a list of one tower',
+  );
   /** @type {Manifest['towers']} */
   const towers = {};
   for (const kind of /** @type {TowerKind[]} */ (['vision', 'text'])) {
@@ -122,8 +109,8 @@ export function checkManifest(value, label = 'clip.json') {
       kept[dtype] = { file: f.file, bytes: f.bytes, chunk: f.chunk, sha256: [...f.sha256] };
     }
   }
-  const { name, license, origin, config, preprocess, logit_scale, concepts } = m;
-  return { format: 'clip-wasm', version: 1, name, license, origin, config, preprocess, logit_scale, towers, concepts };
+  const { name, license, origin, config, preprocess, logit_scale, concepts, kinds } = m;
+  return { format: 'clip-wasm', version: 1, name, license, origin, config, preprocess, logit_scale, towers, concepts, kinds };
 }
 
 /** @param {any} p @param {string} label */
@@ -131,64 +118,14 @@ function checkPreprocess(p, label) {
   const ok =
     isObject(p) && isWhole(p.size, 1, 1024) && isTriple(p.mean) && isTriple(p.std) && p.std.every((/** @type {number} */ x) => x > 0);
   if (!ok) throw new ClipError('bad-manifest', `${label}: "preprocess" is not {size: 1..1024, mean: three numbers, std: three above 0}.`);
+  if (p.shorter !== undefined && p.shorter !== 0 && !isWhole(p.shorter, p.size, 1024))
+    throw new ClipError('bad-manifest', `${label}: "preprocess.shorter" is neither 0 nor a size from ${p.size} to 1024.`);
+  if (p.filter !== undefined && p.filter !== 'bicubic' && p.filter !== 'bilinear')
+    throw new ClipError('bad-manifest', `${label}: "preprocess.filter" is neither "bicubic" nor "bilinear".`);
 }
 
 /** @param {Manifest} manifest */
 export const configOf = ({ config, preprocess }) => JSON.stringify(preprocess ? { config, preprocess } : { config });
-
-/** @param {Record<string, any>} config @param {Record<string, any> | null} extra preprocessor_config.json @returns {Preprocess | undefined} */
-function preprocessOf(config, extra) {
-  const vision = config.vision_config ?? config.vision_cfg ?? config.model_cfg?.vision_cfg ?? {};
-  const own = config.preprocess_cfg ?? {};
-  const crop = extra?.crop_size ?? extra?.size ?? vision.image_size;
-  const size = isObject(crop) ? (crop.height ?? crop.shortest_edge) : Array.isArray(crop) ? crop[0] : crop;
-  if (size === undefined) return undefined;
-  const preprocess = { size, mean: extra?.image_mean ?? own.mean ?? MEAN, std: extra?.image_std ?? own.std ?? STD };
-  checkPreprocess(preprocess, extra ? 'preprocessor_config.json' : 'configuration');
-  return preprocess;
-}
-
-/**
- * Finds out what a source holds.
- * @param {Source} source @param {AbortSignal} [signal] @returns {Promise<Model>}
- */
-export async function readModel(source, signal) {
-  /** @param {string} file */
-  const read = async file => {
-    const text = await source.text(file, { signal, limit: JSON_LIMIT });
-    return text === null ? null : parseJson(file, text);
-  };
-  const own = await read('clip.json');
-  if (own) {
-    const manifest = checkManifest(own);
-    return { form: 'clip-wasm', manifest, config: configOf(manifest), weights: null };
-  }
-  const names = { 'hugging-face': 'config.json', 'open-clip': 'open_clip_config.json' };
-  for (const form of /** @type {(keyof typeof names)[]} */ (Object.keys(names))) {
-    const config = await read(names[form]);
-    // OpenCLIP repositories carry both; there config.json may be a stub without the model's sizes
-    if (!config || (form === 'hugging-face' && !config.vision_config && !config.text_config)) continue;
-    const preprocess = preprocessOf(config, await read('preprocessor_config.json'));
-    const manifest = checkManifest({
-      format: 'clip-wasm',
-      version: 1,
-      name: source.name,
-      origin: source.id,
-      config,
-      preprocess,
-      logit_scale: 100,
-      towers: {},
-    });
-    const weights = form === 'open-clip' ? ['open_clip_model.safetensors', 'model.safetensors'] : ['model.safetensors'];
-    return { form, manifest, config: configOf(manifest), weights: await source.first(weights, signal) };
-  }
-  throw new ClipError(
-    'not-a-model',
-    source.sawHtml
-      ? `${source.id} answers with HTML pages, not with a model's files.`
-      : `${source.id} has no clip.json, config.json or open_clip_config.json of a CLIP model.`,
-  );
-}
 
 /** Throws unless sizes that the tower reports fit together. @param {import('../engine/tower.js').TowerInfo} info @param {Preprocess | undefined} preprocess */
 export function checkSizes(info, preprocess) {

@@ -16,17 +16,17 @@ function mergesOfJson(json) {
 }
 
 /**
- * @param {import('./sources/source.js').Source} source @param {AbortSignal} [signal]
+ * @param {import('./sources/source.js').Source} source @param {string} [folder] "" or with a slash at its end @param {AbortSignal} [signal]
  * @returns {Promise<Uint8Array | null>} the text of merges.txt
  */
-export async function findMerges(source, signal) {
+export async function findMerges(source, folder = '', signal) {
   const options = { signal, limit: LIMIT };
-  const merges = await source.text('merges.txt', options);
+  const merges = await source.text(`${folder}merges.txt`, options);
   if (merges !== null) return UTF8.encode(merges);
-  const json = await source.text('tokenizer.json', options);
+  const json = await source.text(`${folder}tokenizer.json`, options);
   const found = json === null ? null : mergesOfJson(parseJson('tokenizer.json', json));
   if (found) return found;
-  const original = await source.bytes('bpe_simple_vocab_16e6.txt.gz', options);
+  const original = await source.bytes(`${folder}bpe_simple_vocab_16e6.txt.gz`, options);
   if (!original) return null;
   const stream = new Blob([/** @type {BlobPart} */ (original)]).stream().pipeThrough(new DecompressionStream('gzip'));
   // OpenAI's own file has a line on top and more merges than the vocabulary of 49,408 uses

@@ -102,16 +102,16 @@ async function decodeInBrowser(bytes, label) {
 }
 
 /**
- * @param {Engine} engine @param {Picture} picture @param {number} size pixels a side @param {AbortSignal} [signal]
+ * @param {Engine} engine @param {Picture} picture @param {import('../engine/engine.js').Crop} crop @param {AbortSignal} [signal]
  * @returns {Promise<Uint8Array>} (size, size, 3)
  */
-export async function cropOf(engine, picture, size, signal) {
+export async function cropOf(engine, picture, crop, signal) {
   const { label } = picture;
-  if ('pixels' in picture) return engine.cropPixels(picture.pixels, size, label);
+  if ('pixels' in picture) return engine.cropPixels(picture.pixels, crop, label);
   if ('bitmap' in picture) {
     const pixels = bitmapPixels(picture.bitmap, label);
     picture.bitmap.close();
-    return engine.cropPixels(pixels, size, label);
+    return engine.cropPixels(pixels, crop, label);
   }
   /** @type {Uint8Array} */
   let bytes;
@@ -124,9 +124,9 @@ export async function cropOf(engine, picture, size, signal) {
   if (!bytes.length) throw new ClipError('bad-image', `${label} is empty.`);
   throwIfAborted(signal);
   try {
-    return engine.crop(bytes, size, label);
+    return engine.crop(bytes, crop, label);
   } catch (error) {
     if (!(error instanceof ClipError) || error.code !== 'unknown-image-format') throw error;
-    return engine.cropPixels(await decodeInBrowser(bytes, label), size, label);
+    return engine.cropPixels(await decodeInBrowser(bytes, label), crop, label);
   }
 }

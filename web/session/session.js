@@ -10,6 +10,7 @@ import { throttled } from '../models/download.js';
 import { Engine } from '../engine/engine.js';
 import { ClipError, isWellFormed, throwIfAborted, toPlain } from '../error.js';
 import { Loader } from '../models/loader.js';
+import { cropFor } from '../models/forms/preprocess.js';
 import { fingerprint } from '../models/model.js';
 import { cropOf } from '../pictures/picture.js';
 import { Store } from '../models/store.js';
@@ -180,7 +181,8 @@ export class Session {
     const embeddings = [];
     for (const picture of pictures) {
       throwIfAborted(watch.signal);
-      const crop = await cropOf(this.#engine, picture, tower.info.imageSize, watch.signal);
+      const how = cropFor(this.#loader.manifest.preprocess, tower.info.imageSize);
+      const crop = await cropOf(this.#engine, picture, how, watch.signal);
       embeddings.push(...tower.encodeImages([crop]));
       if (pictures.length > 1) await breathe();
     }

@@ -9,14 +9,26 @@ const fromBlob = file => ({
 });
 
 export class FilesSource extends Source {
-  /** @param {File[]} files of one folder; where the list goes deeper, only the uppermost level counts @param {string} [name] */
+  /** @param {File[]} files of one folder @param {string} [name] */
   constructor(files, name) {
-    const depth = (/** @type {File} */ f) => (f.webkitRelativePath || f.name).split('/').length;
-    const top = Math.min(...files.map(depth));
+    const path = (/** @type {File} */ f) => (f.webkitRelativePath || f.name).split('/');
+    const top = Math.min(...files.map(file => path(file).length));
     const folder = files[0]?.webkitRelativePath?.split('/')[0];
     super(name || folder || 'files', name || folder || 'files');
-    /** @type {Map<string, File>} */
-    this.files = new Map(files.filter(file => depth(file) === top).map(file => [file.name, file]));
+    /** By their names from the uppermost level on. @type {Map<string, File>} */
+    this.files = new Map(
+      files.map(file => [
+        path(file)
+          .slice(top - 1)
+          .join('/'),
+        file,
+      ]),
+    );
+  }
+
+  /** @override */
+  async list() {
+    return new Map(Array.from(this.files.keys(), name => [name, {}]));
   }
 
   /** @override @param {string} name */
@@ -36,9 +48,13 @@ export class DirectorySource extends Source {
   /** @override @param {string} name */
   async open(name) {
     try {
-      return fromBlob(await (await this.handle.getFileHandle(name)).getFile());
+      const folders = name.split('/');
+      const last = /** @type {string} */ (folders.pop());
+      let { handle } = this;
+      for (const folder of folders) handle = await handle.getDirectoryHandle(folder);
+      return fromBlob(await (await handle.getFileHandle(last)).getFile());
     } catch (error) {
-      if (/** @type {DOMException} */ (error).name === 'NotFoundError') return null;
+      if (/NotFoundError|TypeMismatchError/.test(/** @type {DOMException} */ (error).name)) return null;
       throw error;
     }
   }

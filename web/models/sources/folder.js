@@ -1,5 +1,5 @@
 /** A model folder on disk (Node). */
-import { open } from 'node:fs/promises';
+import { open, readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { ClipError, throwIfAborted } from '../../error.js';
 import { Source } from './source.js';
@@ -11,6 +11,22 @@ export class FolderSource extends Source {
   constructor(path) {
     super(path, basename(resolve(path)));
     this.path = path;
+  }
+
+  /** Files in the folder and in those inside it. @override */
+  async list() {
+    const names = new Map();
+    /** @param {string} folder @param {number} depth */
+    const walk = async (folder, depth) => {
+      const entries = await readdir(join(this.path, folder), { withFileTypes: true }).catch(() => []);
+      for (const entry of entries) {
+        const name = folder + entry.name;
+        if (entry.isDirectory() && depth && !entry.name.startsWith('.')) await walk(`${name}/`, depth - 1);
+        else if (!entry.isDirectory()) names.set(name, {});
+      }
+    };
+    await walk('', 2);
+    return names;
   }
 
   /** @override @param {string} name @returns {Promise<import('./source.js').SourceFile | null>} */

@@ -171,7 +171,7 @@ export class HttpSource extends Source {
 
   /** @param {string} name */
   url(name) {
-    return this.files?.[name] ?? this.base + encodeURIComponent(name);
+    return this.files?.[name] ?? this.base + name.split('/').map(encodeURIComponent).join('/');
   }
 
   /** @param {string} name @param {RequestInit} [init] @returns {Promise<Response | null>} null where there is no such file */

@@ -59,6 +59,12 @@ export class Source {
     return bytes && new TextDecoder().decode(bytes);
   }
 
+  /** The names of all files, with folders before them, where the source can tell. @param {AbortSignal} [_signal]
+   *  @returns {Promise<Map<string, { bytes?: number, version?: string }> | null>} */
+  async list(_signal) {
+    return null;
+  }
+
   /** The first of some files that exists. @param {string[]} names @param {AbortSignal} [signal] @returns {Promise<string | null>} */
   async first(names, signal) {
     for (const name of names) if (await this.open(name, { signal })) return name;

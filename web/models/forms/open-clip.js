@@ -1,0 +1,114 @@
+/**
+ * OpenCLIP's open_clip_config.json (with or without its wrapper "model_cfg") with everything said that its dataclasses default.
+ * Source: CLIPVisionCfg and CLIPTextCfg in open_clip's model.py.
+ */
+import { ClipError } from '../../error.js';
+import { Keys, isObject, unsupported } from './keys.js';
+import { ofOpenClip } from './preprocess.js';
+
+const INERT = /^(_|cast_dtype$|patch_dropout$|output_tokens$|attn_pooler_(queries|heads)$|tokenizer_mode$|hf_tokenizer_name$)/;
+/** Settings of towers that are somebody else's; without the tower's name they mean nothing. */
+const TIMM = /^timm_/;
+const HF = /^hf_/;
+
+/** What a block of OpenCLIP may have that CLIP's does not. @param {Keys} keys */
+function plainBlocks(keys) {
+  for (const key of ['qk_norm', 'scaled_cosine_attn', 'scale_heads', 'scale_attn_inner', 'scale_attn', 'scale_fc'])
+    if (keys.get(key)) throw keys.refusal(key, keys.object[key], 'false');
+  if (keys.get('ls_init_value'))
+    throw keys.refusal('ls_init_value', keys.object.ls_init_value, 'null: layers without a scale of their own');
+  keys.oneOf('block_type', ['default', 'custom'], 'default');
+  const act = new Keys(keys.get('act_kwargs'), `${keys.where}, "act_kwargs"`);
+  act.oneOf('approximate', ['none'], 'none');
+  act.end();
+  const norm = new Keys(keys.get('norm_kwargs'), `${keys.where}, "norm_kwargs"`);
+  norm.oneOf('eps', [1e-5], 1e-5);
+  norm.end();
+}
+
+/** @param {unknown} json @param {string} where */
+function visionConfig(json, where) {
+  const keys = new Keys(json, where);
+  const timm = keys.get('timm_model_name');
+  if (timm) throw keys.refusal('timm_model_name', timm, "CLIP's own image towers (ViT and ModifiedResNet)");
+  const layers = keys.get('layers') ?? 12;
+  const resnet = Array.isArray(layers);
+  const config = {
+    image_size: keys.square('image_size', 224),
+    layers: resnet ? layers : keys.size('layers', 12),
+    width: keys.size('width', resnet ? 64 : 768),
+    head_width: keys.size('head_width', 64),
+    ...(!resnet && { patch_size: keys.square('patch_size', 16) }),
+    ...(!resnet && { mlp_ratio: keys.number('mlp_ratio', 4) }),
+  };
+  if (resnet) for (const key of ['patch_size', 'mlp_ratio']) keys.get(key);
+  plainBlocks(keys);
+  if (keys.get('attentional_pool')) throw keys.refusal('attentional_pool', keys.object.attentional_pool, 'false');
+  if (keys.get('no_ln_pre')) throw keys.refusal('no_ln_pre', true, 'false');
+  keys.oneOf('pos_embed_type', ['learnable'], 'learnable');
+  keys.oneOf('pool_type', ['tok'], 'tok');
+  keys.get('final_ln_after_pool'); // of one token it is the same before and after
+  keys.end(new RegExp(`${INERT.source}|${TIMM.source}`));
+  return config;
+}
+
+/** @param {unknown} json @param {string} where */
+function textConfig(json, where) {
+  const keys = new Keys(json, where);
+  const other = keys.get('hf_model_name');
+  if (other) throw keys.refusal('hf_model_name', other, "CLIP's own text tower");
+  const config = {
+    context_length: keys.size('context_length', 77),
+    vocab_size: keys.size('vocab_size', 49408),
+    width: keys.size('width', 512),
+    heads: keys.size('heads', 8),
+    layers: keys.size('layers', 12),
+    mlp_ratio: keys.number('mlp_ratio', 4),
+  };
+  plainBlocks(keys);
+  if (keys.get('embed_cls')) throw keys.refusal('embed_cls', true, 'false');
+  if (keys.get('no_causal_mask')) throw keys.refusal('no_causal_mask', true, 'false');
+  if (keys.get('proj_bias')) throw keys.refusal('proj_bias', true, 'false');
+  keys.oneOf('proj_type', ['linear'], 'linear');
+  const pool = keys.oneOf('pool_type', ['argmax', 'eos'], 'argmax');
+  const end = keys.get('eos_id') ?? 2;
+  if (pool === 'eos' && !(Number.isSafeInteger(end) && end >= 0 && end < config.vocab_size))
+    throw keys.refusal('eos_id', end, `an id below the ${config.vocab_size} of "vocab_size"`);
+  keys.get('pad_id'); // behind the end, where a causal tower does not look
+  keys.get('final_ln_after_pool');
+  const tokenizer = new Keys(keys.get('tokenizer_kwargs'), `${where}, "tokenizer_kwargs"`);
+  // transformers' tokenizers make lower case by themselves; OpenCLIP's own only with "lower"
+  tokenizer.oneOf('clean', keys.get('hf_tokenizer_name') ? ['lower', 'whitespace'] : ['lower'], 'lower');
+  tokenizer.oneOf('strip_sep_token', [false], false);
+  tokenizer.end();
+  keys.end(new RegExp(`${INERT.source}|${HF.source}`));
+  return pool === 'eos' ? { ...config, eos_id: end } : config;
+}
+
+/** Whether a JSON is of this form. @param {Record<string, any>} json */
+export const isOpenClip = json => isObject((json.model_cfg ?? json).vision_cfg);
+
+/**
+ * @param {Record<string, any>} json @param {string} file
+ * @returns {{ config: Record<string, any>, imageSize: number, preprocess: import('./preprocess.js').Preprocess }}
+ */
+export function readOpenClip(json, file) {
+  const keys = new Keys(json.model_cfg ?? json, file);
+  if (keys.get('multimodal_cfg')) throw unsupported(`${file}: this is a CoCa ("multimodal_cfg"); supported is CLIP's own architecture.`);
+  const embedding = keys.get('embed_dim');
+  if (!Number.isSafeInteger(embedding)) throw new ClipError('bad-config', `${file}: "embed_dim" is missing.`);
+  const config = {
+    embed_dim: keys.size('embed_dim', 0),
+    quick_gelu: keys.flag('quick_gelu', false),
+    vision_cfg: visionConfig(keys.get('vision_cfg'), `${file}, "vision_cfg"`),
+    text_cfg: textConfig(keys.get('text_cfg'), `${file}, "text_cfg"`),
+  };
+  keys.get('custom_text'); // other names for the same tensors
+  keys.get('init_logit_scale');
+  if (keys.get('init_logit_bias') !== undefined) throw keys.refusal('init_logit_bias', keys.object.init_logit_bias, 'null');
+  keys.get('nonscalar_logit_scale');
+  if (json.model_cfg === undefined) keys.get('preprocess_cfg');
+  keys.end(INERT);
+  const { image_size: imageSize } = config.vision_cfg;
+  return { config, imageSize, preprocess: ofOpenClip(json.preprocess_cfg, imageSize, file) };
+}
