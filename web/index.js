@@ -11,7 +11,9 @@
  *
  * Everything heavy happens in a worker. In Node, node.js takes this file's place, with the same API and no worker.
  */
-import { LocalClient, WorkerClient } from './session/client.js';
+import { LocalClient } from './session/client.js';
+import { FEW, Pool } from './session/pool.js';
+import { pipelineOf } from './api/pipeline.js';
 import { unknownTo } from './models/concepts.js';
 import { EMBEDDED, embeddedSpec } from './embedded.js';
 import { ClipError, isWellFormed } from './error.js';
@@ -23,36 +25,19 @@ import { chooseModule, compile } from './engine/wasm.js';
 
 export { ClipError };
 
-/** @typedef {import('./engine/engine.js').Dtype} Dtype */
-/** @typedef {import('./session/client.js').Client} Client */
-/** @typedef {import('./session/client.js').CallOptions} CallOptions */
-/** @typedef {import('./pictures/input.js').ImageInput} ImageInput */
-/** @typedef {import('./session/session.js').Score} Score */
-/** @typedef {import('./session/session.js').SessionInfo} ClipInfo */
-/** @typedef {import('./models/sources/spec.js').SourceSpec} SourceSpec */
-/** @typedef {import('./models/download.js').Progress} DownloadProgress */
-/** @typedef {{ phase: 'warning', code: import('./error.js').ClipErrorCode, message: string }} WarningProgress */
-/** @typedef {DownloadProgress | WarningProgress} Progress */
-
-/**
- * @typedef {object} LoadOptions
- * @property {Dtype} [dtype] precision of the weights; q8 is the default, small and fast
- * @property {(progress: Progress) => void} [onProgress] hears of this load, of towers that load later, and of warnings
- * @property {AbortSignal} [signal]
- * @property {number} [threads] 1 to 16; more than one needs a page with COOP and COEP headers
- * @property {boolean | 'refresh'} [cache] false: keep nothing in IndexedDB; 'refresh': ask whether the model changed since it was kept
- * @property {string | URL | (() => Worker) | false} [worker] where the worker's script is, if not beside this one (it must be of the
- *   page's origin), or how to start it; false: none, as in a worker of your own
- * @property {string | URL | WebAssembly.Module | ArrayBuffer} [wasm] the module, if not beside this script
- * @property {string} [revision] of a hub's repository
- * @property {string} [hub] address of the hub
- */
-
-/** @typedef {{ signal?: AbortSignal, onProgress?: (progress: DownloadProgress) => void }} RunOptions */
-/**
- * @typedef {RunOptions & { template?: string | string[], top?: number }} ClassifyOptions template: around each label, which takes the
- *   place of {}; with several, their embeddings are averaged. top: how many labels to answer, all by default
- */
+/** @typedef {import('./api/options.js').Dtype} Dtype */
+/** @typedef {import('./api/options.js').ImageInput} ImageInput */
+/** @typedef {import('./api/options.js').Score} Score */
+/** @typedef {import('./api/options.js').ClipInfo} ClipInfo */
+/** @typedef {import('./api/options.js').SourceSpec} SourceSpec */
+/** @typedef {import('./api/options.js').Progress} Progress */
+/** @typedef {import('./api/options.js').BatchProgress} BatchProgress */
+/** @typedef {import('./api/options.js').LoadOptions} LoadOptions */
+/** @typedef {import('./api/options.js').RunOptions} RunOptions */
+/** @typedef {import('./api/options.js').ClassifyOptions} ClassifyOptions */
+/** @typedef {import('./api/options.js').EachOptions} EachOptions */
+/** @template I @typedef {import('./api/options.js').ClassifyResult<I>} ClassifyResult */
+/** @template I @typedef {import('./api/options.js').EncodeResult<I>} EncodeResult */
 
 /** The default of CLIP's paper (section 3.1.4), less its full stop. The embedded model is measured with it. */
 export const DEFAULT_TEMPLATE = 'a photo of a {}';
@@ -93,7 +78,8 @@ export class Clip {
       onProgress?.({ phase: 'warning', code, message });
     });
     try {
-      return new this(client, await client.request(null, [], { signal, onProgress }), warnings, onProgress);
+      await client.request(null, [], { signal, onProgress });
+      return new this(client, warnings, onProgress);
     } catch (error) {
       client.dispose();
       throw error;
@@ -108,8 +94,8 @@ export class Clip {
   }
 
   /** @protected @param {SourceSpec} source @param {LoadOptions} options @param {(warning: import('./error.js').PlainError) => void} warn
-   *  @returns {Promise<Client>} */
-  static async connect(source, { dtype, threads, cache, worker, wasm }, warn) {
+   *  @returns {Promise<Pool>} */
+  static async connect(source, { dtype, threads, cache, worker, workers, wasm }, warn) {
     const chosen = chooseModule(worker === false ? 1 : threads);
     const module = wasm instanceof URL ? wasm.href : typeof wasm === 'string' ? new URL(wasm, document.baseURI).href : wasm;
     const where = module ?? WASM[chosen.name]();
@@ -117,29 +103,36 @@ export class Clip {
     const open = { dtype, cache, threads: chosen.threads, wasm: compile(where).catch(() => where), source };
     if (worker === false) {
       const [{ Session }, { sourceOf }] = await Promise.all([import('./session/session.js'), import('./models/sources/index.js')]);
-      return new LocalClient(watch => Session.open({ ...open, source: sourceOf(source) }, watch), warn);
+      return new Pool(new LocalClient(watch => Session.open({ ...open, source: sourceOf(source) }, watch), warn));
     }
     const start =
       typeof worker === 'function' ? worker : worker ? () => new Worker(worker, { type: 'module', name: 'clip-wasm' }) : startWorker;
-    return new WorkerClient(start, open, warn);
+    const { hardwareConcurrency = 1, deviceMemory = 4 } = /** @type {Navigator & { deviceMemory?: number }} */ (navigator);
+    const limit = workers ?? Math.min(8, hardwareConcurrency);
+    const room = workers ? undefined : (deviceMemory * 2 ** 30) / 4;
+    return Pool.ofWorkers(start, async () => ({ ...open, wasm: await open.wasm }), warn, limit, room);
   }
 
-  /** @protected @param {ImageInput} input @param {string} label @returns {ReturnType<typeof prepare>} */
+  /** @protected @param {ImageInput} input @param {string} label
+   *  @returns {Promise<{ picture: any, transfer?: Transferable }> | { picture: any, transfer?: Transferable }} */
   static picture(input, label) {
     return prepare(input, label);
   }
 
-  /** Use Clip.load. @param {Client} client @param {ClipInfo} info @param {ClipError[]} warnings @param {LoadOptions['onProgress']} onProgress */
-  constructor(client, info, warnings, onProgress) {
+  /** Use Clip.load. @param {Pool} client @param {ClipError[]} warnings @param {LoadOptions['onProgress']} onProgress */
+  constructor(client, warnings, onProgress) {
     /** @protected */
     this.client = client;
-    /** What the model says about itself. */
-    this.info = info;
-    this.#unknown = unknownTo(info.concepts);
+    this.#unknown = unknownTo(client.info.concepts);
     /** What went less well than it might: that nothing can be kept (`not-cached`), or checked (`not-verified`). */
     this.warnings = warnings;
     /** @protected */
     this.onProgress = onProgress;
+  }
+
+  /** What the model says about itself, and how many threads and workers are at work now. @returns {ClipInfo} */
+  get info() {
+    return this.client.info;
   }
 
   /** Loads towers ahead of their first use. @param {('vision' | 'text')[]} [towers] @param {RunOptions} [options] @returns {Promise<void>} */
@@ -156,10 +149,12 @@ export class Clip {
   async classify(image, labels, { template = DEFAULT_TEMPLATE, top, ...options } = {}) {
     if (top !== undefined && !(Number.isInteger(top) && top > 0))
       throw new ClipError('bad-argument', `top is a whole number above 0, not ${top}.`);
-    const { pictures, transfer } = await this.#pictures(picturesOf(image));
-    const request = { pictures, labels, templates: listOf(template), top };
-    const scores = await this.#request('classify', [request], { ...options, transfer });
-    return Array.isArray(image) || (typeof FileList === 'function' && image instanceof FileList) ? scores : scores[0];
+    const inputs = picturesOf(image);
+    const scores = this.#isBatch(inputs)
+      ? await allOf(this.classifyEach(inputs, labels, { template, top, signal: options.signal }), 'ranking')
+      : await this.#classify(inputs, { labels, templates: listOf(template), top }, options);
+    const several = Array.isArray(image) || (typeof FileList === 'function' && image instanceof FileList);
+    return /** @type {any} */ (several ? scores : scores[0]);
   }
 
   /**
@@ -175,13 +170,67 @@ export class Clip {
       if (!isWellFormed(text))
         throw new ClipError('bad-text', `Text ${i + 1} (${JSON.stringify(text.slice(0, 50))}) is not well-formed UTF-16.`);
     });
-    const { pictures, transfer } = await this.#pictures(inputs.filter(one => typeof one !== 'string'));
-    const ofPictures = pictures.length ? await this.#request('encodeImages', [pictures], { ...options, transfer }) : [];
+    const ofPictures = await this.#encode(
+      inputs.filter(one => typeof one !== 'string'),
+      options,
+    );
     const ofTexts = texts.length ? await this.#request('encodeTexts', [texts], options) : [];
     /** @type {Float32Array[]} */
     const all = inputs.map(one => (typeof one === 'string' ? ofTexts : ofPictures).shift());
     const result = normalize ? all.map(unit) : all;
     return /** @type {any} */ (Array.isArray(input) ? result : result[0]);
+  }
+
+  /**
+   * Ranks labels for each of any number of pictures, as they are done. Several workers share them; at no time are more of them in memory
+   * than that needs. What is wrong with one picture is that one's `error`, and the others go on.
+   * @template {ImageInput} I
+   * @param {Iterable<I> | AsyncIterable<I>} images @param {string[]} labels @param {Omit<ClassifyOptions, 'onProgress'> & EachOptions} [options]
+   * @returns {AsyncGenerator<ClassifyResult<I>, void, void>} ends with an error where there is no going on: the model does not load, the
+   *   labels are none, it was aborted
+   */
+  async *classifyEach(images, labels, { template = DEFAULT_TEMPLATE, top, ...options } = {}) {
+    const templates = listOf(template);
+    const { signal } = options;
+    /** @type {Promise<Float32Array[]> | undefined} */
+    let texts;
+    // the other workers begin as copies of the first while that one embeds the labels
+    const begin = () =>
+      (texts ??= this.#request('prepare', [['vision']], { signal }).then(() =>
+        this.#request('encodeLabels', [labels, templates], { signal }),
+      ));
+    const setUp = async (/** @type {import('./session/client.js').Client} */ client) =>
+      client.request('adoptLabels', [labels, templates, await begin()], { beside: true });
+    const taskOf = async (/** @type {I} */ input, /** @type {number} */ index) => {
+      const { picture, transfer } = await this.#picture(input, `Picture ${index + 1}`);
+      return { call: /** @type {const} */ ('classify'), args: [{ pictures: [picture], labels, templates, top }], transfer };
+    };
+    for await (const { index, input, value, error } of this.client.each(images, taskOf, { ...options, begin, setUp }))
+      yield error ? { index, input, error } : { index, input, ranking: /** @type {Score[][]} */ (value)[0] };
+  }
+
+  /**
+   * Embeds each of any number of pictures and texts, as classifyEach ranks them. Strings are texts; addresses of pictures are URL objects.
+   * @template {string | Exclude<ImageInput, string>} I
+   * @param {Iterable<I> | AsyncIterable<I>} inputs @param {{ signal?: AbortSignal, normalize?: boolean } & EachOptions} [options]
+   * @returns {AsyncGenerator<EncodeResult<I>, void, void>}
+   */
+  async *encodeEach(inputs, { normalize = false, ...options } = {}) {
+    const taskOf = async (/** @type {I} */ input, /** @type {number} */ index) => {
+      if (typeof input === 'string') return { call: /** @type {const} */ ('encodeTexts'), args: [[input]], first: true };
+      const { picture, transfer } = await this.#picture(input, `Picture ${index + 1}`);
+      return { call: /** @type {const} */ ('encodeImages'), args: [[picture]], transfer };
+    };
+    /** @type {Record<string, Promise<void>>} */
+    const ready = {};
+    const begin = (/** @type {I} */ input) => {
+      const kind = typeof input === 'string' ? 'text' : 'vision';
+      return (ready[kind] ??= this.#request('prepare', [[kind]], { signal: options.signal }));
+    };
+    for await (const { index, input, value, error } of this.client.each(inputs, taskOf, { ...options, begin })) {
+      const [embedding] = /** @type {Float32Array[]} */ (value ?? []);
+      yield error ? { index, input, error } : { index, input, embedding: normalize ? unit(embedding) : embedding };
+    }
   }
 
   /** Token ids of texts, start and end included, cut to what the model reads. @param {string[]} texts @param {RunOptions} [options]
@@ -229,14 +278,41 @@ export class Clip {
     clear: () => withStore(store => store.clear(), undefined),
   };
 
+  /** Whether it is worth several workers. @param {any[]} inputs */
+  #isBatch(inputs) {
+    return inputs.length > FEW && this.client.limit > 1;
+  }
+
+  /** @param {any[]} inputs @param {{ labels: string[], templates: string[], top?: number }} question @param {RunOptions} options
+   *  @returns {Promise<Score[][]>} */
+  async #classify(inputs, question, options) {
+    const { pictures, transfer } = await this.#pictures(inputs);
+    return this.#request('classify', [{ pictures, ...question }], { ...options, transfer });
+  }
+
+  /** @param {any[]} inputs pictures @param {RunOptions} options @returns {Promise<Float32Array[]>} */
+  async #encode(inputs, options) {
+    if (!inputs.length) return [];
+    if (this.#isBatch(inputs)) return allOf(this.encodeEach(inputs, { signal: options.signal }), 'embedding');
+    const { pictures, transfer } = await this.#pictures(inputs);
+    return this.#request('encodeImages', [pictures], { ...options, transfer });
+  }
+
   /** @param {any[]} inputs */
   async #pictures(inputs) {
-    const { picture: prepareOne } = /** @type {typeof Clip} */ (this.constructor);
-    const prepared = await Promise.all(inputs.map((input, i) => prepareOne(input, inputs.length > 1 ? `Picture ${i + 1}` : 'The picture')));
+    const prepared = await Promise.all(
+      inputs.map((input, i) => this.#picture(input, inputs.length > 1 ? `Picture ${i + 1}` : 'The picture')),
+    );
     return { pictures: prepared.map(one => one.picture), transfer: prepared.flatMap(one => one.transfer ?? []) };
   }
 
-  /** @param {import('./session/session.js').Call} call @param {any[]} args @param {CallOptions} [options] */
+  /** @param {any} input @param {string} label @returns {Promise<{ picture: any, transfer?: Transferable[] }>} */
+  async #picture(input, label) {
+    const { picture, transfer } = await /** @type {typeof Clip} */ (this.constructor).picture(input, label);
+    return { picture, transfer: transfer && [transfer] };
+  }
+
+  /** @param {import('./session/session.js').Call} call @param {any[]} args @param {import('./session/client.js').CallOptions} [options] */
   #request(call, args, options = {}) {
     return this.client.request(call, args, { onProgress: this.onProgress, ...options });
   }
@@ -246,6 +322,16 @@ export class Clip {
 function unit(vector) {
   const norm = Math.sqrt(vector.reduce((sum, x) => sum + x * x, 0));
   return norm > 0 ? vector.map(x => x / norm) : vector;
+}
+
+/** What all results of a batch are, or the first one's error. @param {AsyncIterable<any>} results @param {'ranking' | 'embedding'} what */
+async function allOf(results, what) {
+  const all = [];
+  for await (const result of results) {
+    if (result.error) throw result.error;
+    all.push(result[what]);
+  }
+  return all;
 }
 
 /** @template T @param {(store: Store) => Promise<T>} work @param {T} otherwise where there is no IndexedDB @returns {Promise<T>} */
@@ -259,31 +345,5 @@ async function withStore(work, otherwise) {
   }
 }
 
-/**
- * For those who come from transformers.js: the same arguments, the same shapes.
- * @typedef {{ dtype?: Dtype | 'fp32', progress_callback?: (progress: Progress) => void, revision?: string, device?: string }} PipelineOptions
- * @typedef {((images: ImageInput | ImageInput[], candidate_labels: string[], options?: { hypothesis_template?: string }) =>
- *   Promise<{ score: number, label: string }[] | { score: number, label: string }[][]>) & { dispose: () => Promise<void> }} ZeroShotPipeline
- * @param {'zero-shot-image-classification'} task @param {string | null} [model] @param {PipelineOptions & Omit<LoadOptions, 'dtype'>} [options]
- * @returns {Promise<ZeroShotPipeline>}
- */
+/** @type {import('./api/pipeline.js').Pipeline} */
 export const pipeline = (task, model, options) => pipelineOf(Clip, task, model, options);
-
-/** @param {typeof Clip} Class @param {string} task @param {string | null} [model] @param {any} [options] @returns {Promise<ZeroShotPipeline>} */
-export async function pipelineOf(Class, task, model, { dtype, progress_callback, device: _, ...options } = {}) {
-  if (task !== 'zero-shot-image-classification') {
-    throw new ClipError('bad-argument', `This package knows the task zero-shot-image-classification, not ${JSON.stringify(task)}.`);
-  }
-  const clip = await Class.load(model ?? undefined, {
-    onProgress: progress_callback,
-    ...options,
-    dtype: dtype === 'fp32' ? 'f32' : dtype,
-  });
-  /** @param {any} images @param {string[]} labels @param {{ hypothesis_template?: string }} [run] */
-  const run = async (images, labels, { hypothesis_template: template = 'This is a photo of {}' } = {}) => {
-    const all = /** @type {Score[][]} */ (await clip.classify(listOf(images), labels, { template }));
-    const shaped = all.map(scores => scores.map(({ score, label }) => ({ score, label })));
-    return Array.isArray(images) ? shaped : shaped[0];
-  };
-  return Object.assign(run, { dispose: async () => clip.dispose() });
-}

@@ -28,7 +28,7 @@ let server;
 let open = [];
 /** @param {any} [options] @param {any} [address] */
 async function load(options, address = server.url) {
-  const clip = await Clip.load(address, options);
+  const clip = await Clip.load(address, { worker: false, ...options }); // fake-indexeddb is in this thread
   open.push(clip);
   return clip;
 }
@@ -325,7 +325,7 @@ describe('a model in Hugging Face form behind HTTP', () => {
   test('is converted as it comes, and kept in our form', async () => {
     const folder = await makeModel({});
     server = await serve(folder);
-    const local = await Clip.load(folder, { dtype: 'q8' });
+    const local = await Clip.load(folder, { worker: false, dtype: 'q8' });
     const expected = await local.classify(photo, LABELS);
     const scores = await (await load()).classify(photo, LABELS);
     scores.forEach((s, i) => assert.ok(Math.abs(s.score - expected.find(e => e.label === s.label).score) < 1e-4, `${i}`));
@@ -355,7 +355,7 @@ describe('a model in Hugging Face form behind HTTP', () => {
 
   test('a hub id goes to the hub’s addresses', async () => {
     server = await serve(await makeModel({}));
-    const clip = await Clip.load('someone/little', { hub: server.origin, revision: 'v1' });
+    const clip = await Clip.load('someone/little', { worker: false, hub: server.origin, revision: 'v1' });
     open.push(clip);
     await clip.encode(photo);
     assert.equal(clip.info.id, 'someone/little@v1');
@@ -368,7 +368,7 @@ describe('a model in Hugging Face form behind HTTP', () => {
   test('a hub id without such a repository', async () => {
     server = await serve(await makeModel({}));
     server.mood.missing = true;
-    await assert.rejects(Clip.load('someone/nothing', { hub: server.origin }), failing('not-a-model', /someone\/nothing/));
+    await assert.rejects(Clip.load('someone/nothing', { worker: false, hub: server.origin }), failing('not-a-model', /someone\/nothing/));
   });
 
   test('a download that dies goes on with the pieces that came', async () => {

@@ -17,6 +17,7 @@ import { compile } from './wasm.js';
 
 /** @typedef {'f32' | 'q8' | 'q4'} Dtype */
 /** @typedef {import('./tower.js').TowerKind} TowerKind */
+/** @typedef {{ memory: ArrayBuffer, engine: { handle: number, cell: number, staging: number } }} EngineSnapshot */
 /** How a picture becomes what a model sees (clip_crop in src/image/resize.h): `size` pixels a side, cut from a picture whose short side
  *  has `shorter`; 0: both sides become `size`. A number is that for both. @typedef {number | { size: number, shorter: number, bilinear: boolean }} Crop */
 
@@ -41,21 +42,46 @@ export class Engine {
     const handle = instance.call('engine_create', parallel);
     if (!handle) throw new ClipError('out-of-memory', 'There is no room for the engine.');
     const engine = new Engine(instance, handle, parallel);
-    if (spawn && parallel > 1) engine.workers = await instance.startThreads(handle, parallel, spawn);
+    if (spawn && parallel > 1) {
+      engine.workers = await instance.startThreads(handle, parallel, spawn);
+      engine.threads = 1 + engine.workers.length;
+    }
     return engine;
   }
 
-  /** Use create. @param {Instance} instance @param {number} handle @param {number} threads */
-  constructor(instance, handle, threads) {
+  /** A copy of another engine of the same module, with all that it had open. @param {Parameters<typeof compile>[0]} wasm
+   *  @param {EngineSnapshot} snapshot */
+  static async copy(wasm, { memory, engine }) {
+    const instance = await Instance.create(await compile(wasm));
+    instance.restore(memory);
+    return new Engine(instance, engine.handle, 1, engine);
+  }
+
+  /** What copy makes another of; null where threads work on the memory. @returns {EngineSnapshot | null} */
+  snapshot() {
+    const { instance, handle, cell, staging } = this;
+    if (instance.threaded) return null;
+    return { memory: instance.memory.buffer.slice(0), engine: { handle, cell, staging } };
+  }
+
+  /** A tower that the engine has open, by its handle in the engine that this one was copied of. @param {number} handle
+   *  @param {TowerKind} kind */
+  towerAt(handle, kind) {
+    return new Tower(this, handle, kind);
+  }
+
+  /** Use create or copy. @param {Instance} instance @param {number} handle @param {number} threads
+   *  @param {{ cell: number, staging: number }} [places] */
+  constructor(instance, handle, threads, places) {
     this.instance = instance;
     this.handle = handle;
     this.threads = threads;
     /** @type {import('./instance.js').ThreadHandle[]} */
     this.workers = [];
     /** Where C puts results: two f64. */
-    this.cell = instance.malloc(16);
+    this.cell = places?.cell ?? instance.malloc(16);
     /** Where bytes of files pass through. */
-    this.staging = instance.malloc(STAGING);
+    this.staging = places?.staging ?? instance.malloc(STAGING);
   }
 
   /** Names of the int8 kernels in force. */

@@ -138,24 +138,44 @@ export class Instance {
     return new TextDecoder().decode(bytes.slice(pointer, bytes.indexOf(0, pointer)));
   }
 
+  /** Makes the memory what another instance of the same module had. The stack is empty between calls, so that memory is all there is.
+   *  @param {ArrayBuffer} bytes */
+  restore(bytes) {
+    const missing = bytes.byteLength - this.memory.buffer.byteLength;
+    try {
+      if (missing > 0) this.memory.grow(Math.ceil(missing / 65536));
+    } catch (error) {
+      throw new ClipError('out-of-memory', `There is no room for ${bytes.byteLength} bytes.`, error);
+    }
+    new Uint8Array(this.memory.buffer).set(new Uint8Array(bytes));
+  }
+
   /**
-   * Starts the engine's other threads and waits until each has begun; without an answer in time the engine goes on with fewer.
+   * Starts the engine's other threads and waits until each has begun; one that does not start, or does not answer in time, is done without.
    * @param {number} engine @param {number} threads @param {SpawnThread} spawn
    */
   async startThreads(engine, threads, spawn) {
     const { __tls_size: size, __tls_align: align } = this.exports;
     /** @type {ThreadHandle[]} */
     const handles = [];
-    const started = [];
-    for (let index = 1; index < threads; index++) {
-      const block = this.malloc(STACK + size.value + align.value);
-      const handle = spawn({ module: this.module, memory: this.memory, engine, index, block });
-      handles.push(handle);
-      started.push(handle.started);
-    }
+    /** @type {Promise<unknown>[]} */
+    const answers = [];
     let timer;
     const late = new Promise(resolve => (timer = setTimeout(resolve, 10_000)));
-    await Promise.race([Promise.allSettled(started), late]);
+    for (let index = 1; index < threads; index++) {
+      const block = this.malloc(STACK + size.value + align.value);
+      try {
+        const handle = spawn({ module: this.module, memory: this.memory, engine, index, block });
+        const started = handle.started.then(
+          () => handles.push(handle),
+          () => handle.terminate(),
+        );
+        answers.push(Promise.race([started, late.then(() => handles.includes(handle) || handle.terminate())]));
+      } catch {
+        // the policy of the page, say, allows no worker here
+      }
+    }
+    await Promise.all(answers);
     clearTimeout(timer);
     return handles;
   }

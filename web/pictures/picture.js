@@ -119,7 +119,10 @@ export async function cropOf(engine, picture, crop, signal) {
   else if ('url' in picture) bytes = await fetchBytes(picture.url, label, signal);
   else {
     if (picture.blob.size > MAX_BYTES) throw new ClipError('bad-image-size', `${label} has ${picture.blob.size} bytes.`);
-    bytes = new Uint8Array(await picture.blob.arrayBuffer());
+    const read = picture.blob.arrayBuffer().catch((/** @type {Error} */ error) => {
+      throw new ClipError('bad-image', `${label} can no longer be read: ${error.message}`, error); // deleted or changed meanwhile
+    });
+    bytes = new Uint8Array(await read);
   }
   if (!bytes.length) throw new ClipError('bad-image', `${label} is empty.`);
   throwIfAborted(signal);

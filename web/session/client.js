@@ -1,5 +1,6 @@
 /**
- * What a Clip speaks to: a Session in a worker, or one in the same thread. Calls are carried out one after the other.
+ * What a Clip speaks to: a Session in a worker, or one in the same thread. Calls are carried out one after the other, but for those of
+ * a pool, which give the worker the next picture while it computes one.
  *
  * A call that is aborted while the engine computes cannot be stopped from within: its worker is ended, and the next call starts
  * another, which finds the model's bytes in the store. The same happens after a crash.
@@ -11,7 +12,14 @@ import { ClipError, fromPlain, throwIfAborted, toPlain } from '../error.js';
 /** @typedef {import('./session.js').Call} Call */
 /** @typedef {import('../error.js').PlainError} PlainError */
 /** @typedef {import('../models/download.js').Progress} Progress */
-/** @typedef {{ signal?: AbortSignal | null, onProgress?: (progress: Progress) => void, transfer?: Transferable[] }} CallOptions */
+/**
+ * @typedef {object} CallOptions
+ * @property {AbortSignal | null} [signal]
+ * @property {(progress: Progress) => void} [onProgress]
+ * @property {Transferable[]} [transfer]
+ * @property {boolean} [beside] does not wait for the calls before, nor those after for it: a pool's (pool.js)
+ * @property {number} [grace] how long it may take to end by itself when it is aborted, in ms, before its worker is ended
+ */
 
 /** How long an aborted call may take to end by itself, in ms. */
 const GRACE = 60;
@@ -21,16 +29,27 @@ const FATAL = ['crashed', 'out-of-memory', 'worker'];
 /** @param {unknown} error */
 const isFatal = error => error instanceof ClipError && FATAL.includes(error.code);
 
+/** A caller's error ends the caller's call, and nothing else. @template T @param {(value: T) => void} onProgress @param {T} value */
+export function callBack(onProgress, value) {
+  try {
+    onProgress(value);
+  } catch (error) {
+    throw new ClipError('bad-argument', `onProgress failed: ${error instanceof Error ? error.message : error}`, error);
+  }
+}
+
 export class Client {
   /** @param {(warning: PlainError) => void} onWarning */
   constructor(onWarning) {
     this.onWarning = onWarning;
     this.disposed = false;
+    /** What the session said about itself when it was opened last. @type {SessionInfo | null} */
+    this.info = null;
     /** The end of the last call. @type {Promise<unknown>} */
     this.last = Promise.resolve();
   }
 
-  /** Does a call; at most one at a time. @param {Call | null} _call @param {any[]} _args @param {CallOptions} _options @returns {Promise<any>} */
+  /** Does a call. @param {Call | null} _call @param {any[]} _args @param {CallOptions} _options @returns {Promise<any>} */
   async perform(_call, _args, _options) {
     throw new Error('not implemented by this client');
   }
@@ -38,16 +57,21 @@ export class Client {
   /** Ends whatever runs. */
   end() {}
 
+  /** Another one each time the session had to be made anew. @returns {unknown} */
+  get life() {
+    return null;
+  }
+
   /** A method of Session, or null to only open it; then the answer is its info. @param {Call | null} call @param {any[]} args
    *  @param {CallOptions} [options] @returns {Promise<any>} rejects at once when the signal aborts */
   request(call, args, options = {}) {
     const { signal } = options;
-    const turn = this.last.then(() => {
+    const turn = (options.beside ? Promise.resolve() : this.last).then(() => {
       throwIfAborted(signal);
       if (this.disposed) throw new ClipError('disposed', 'This model was disposed of.');
       return this.perform(call, args, options);
     });
-    this.last = turn.catch(() => {});
+    if (!options.beside) this.last = turn.catch(() => {});
     if (!signal) return turn;
     return new Promise((resolve, reject) => {
       const abort = () => reject(new ClipError('aborted', 'The operation was aborted.', signal.reason));
@@ -63,78 +87,118 @@ export class Client {
   }
 }
 
+/** Anything that posts messages like a browser's Worker. In Node, `ref` and `unref` say whether it keeps the process alive.
+ * @typedef {Pick<Worker, 'postMessage' | 'terminate'> & { onmessage: any, onerror: any, onmessageerror: any, ref?: () => void, unref?: () => void }} WorkerLike */
+/** What a worker's open needs, and what of it moves there. @typedef {{ message: any, transfer?: Transferable[] }} Opening */
+
 export class WorkerClient extends Client {
-  /** @param {() => Worker} start @param {{ wasm: any }} open what the worker's open needs; wasm may be a promise @param {(warning: PlainError) => void} onWarning */
-  constructor(start, open, onWarning) {
+  /** @param {() => WorkerLike} start @param {() => Promise<Opening>} opening asked for each time a worker is started
+   *  @param {(warning: PlainError) => void} onWarning */
+  constructor(start, opening, onWarning) {
     super(onWarning);
     this.start = start;
-    this.open = open;
-    /** @type {Worker | null} */
+    this.opening = opening;
+    /** @type {WorkerLike | null} */
     this.worker = null;
-    /** @type {SessionInfo | null} */
-    this.info = null;
+    /** The answer of a worker that is being opened, or is open. @type {Promise<SessionInfo> | null} */
+    this.opened = null;
     this.count = 0;
-    /** Ends the call that runs. @type {((error: ClipError) => void) | null} */
-    this.fail = null;
+    /** The calls that the worker has. @type {Map<number, { resolve: (value: any) => void, reject: (error: ClipError) => void, onProgress?: CallOptions['onProgress'] }>} */
+    this.calls = new Map();
     /** What befell the worker. @type {ClipError | null} */
     this.failed = null;
   }
 
+  /** @override */
+  get life() {
+    return this.opened;
+  }
+
   /** @override @param {Call | null} call @param {any[]} args @param {CallOptions} options */
   async perform(call, args, options) {
+    this.info = await (this.opened ??= this.#open(options));
+    if (!call) return this.info;
+    const { worker } = this;
     try {
-      if (!this.worker) {
-        this.#launch();
-        const open = { ...this.open, wasm: await this.open.wasm };
-        throwIfAborted(options.signal);
-        if (!this.worker) throw this.#ended(); // meanwhile
-        this.info = await this.#send('open', open, { ...options, transfer: [] });
-      }
-      return call ? await this.#send(call, args, options) : this.info;
+      return await this.#send(call, args, options);
     } catch (error) {
-      if (isFatal(error) || !this.info) this.end();
+      if (isFatal(error) && this.worker === worker) this.end();
+      throw error;
+    }
+  }
+
+  /** @param {CallOptions} options @returns {Promise<SessionInfo>} */
+  async #open(options) {
+    const worker = this.#launch();
+    try {
+      const { message, transfer } = await this.opening();
+      throwIfAborted(options.signal);
+      if (this.worker !== worker) throw this.#ended(); // meanwhile
+      return await this.#send('open', message, { ...options, transfer });
+    } catch (error) {
+      this.end();
       throw error;
     }
   }
 
   #launch() {
-    this.info = null;
+    this.failed = null;
+    /** @type {WorkerLike} */
+    let worker;
     try {
-      this.worker = this.start();
+      worker = this.worker = this.start();
     } catch (error) {
       throw new ClipError('worker', `The worker cannot be started: ${/** @type {Error} */ (error).message}`, error);
     }
-    this.failed = null;
-    this.worker.onerror = event => {
-      event.preventDefault();
+    worker.onmessage = (/** @type {MessageEvent} */ { data }) => this.#hear(data);
+    worker.onmessageerror = () => this.#fail(new ClipError('worker', 'The worker sent what cannot be read.'));
+    worker.onerror = (/** @type {ErrorEvent} */ event) => {
+      event.preventDefault?.();
       const where = event.filename ? ` (${event.filename}:${event.lineno})` : '';
       const why = event.message || 'its script cannot be loaded';
       this.failed = new ClipError('worker', `The worker failed: ${why}${where}.`);
-      this.fail?.(this.failed);
+      this.#fail(this.failed);
     };
+    return worker;
+  }
+
+  /** @param {any} data */
+  #hear(data) {
+    if (data.warning) return this.onWarning(data.warning);
+    const running = this.calls.get(data.id);
+    if (!running) return;
+    if (data.error) running.reject(fromPlain(data.error));
+    else if (!data.progress) running.resolve(data.result);
+    else {
+      try {
+        if (running.onProgress) callBack(running.onProgress, data.progress);
+      } catch (error) {
+        running.reject(/** @type {ClipError} */ (error));
+      }
+    }
+  }
+
+  /** Ends all calls that run. @param {ClipError} error */
+  #fail(error) {
+    for (const { reject } of this.calls.values()) reject(error);
   }
 
   /** @param {Call | 'open'} call @param {any} args @param {CallOptions} options @returns {Promise<any>} */
-  #send(call, args, { signal, onProgress, transfer = [] }) {
-    const worker = /** @type {Worker} */ (this.worker);
+  #send(call, args, { signal, onProgress, transfer = [], grace = GRACE }) {
+    const worker = /** @type {WorkerLike} */ (this.worker);
     const id = ++this.count;
     /** @type {ReturnType<typeof setTimeout>} */
     let timer;
     const abort = () => {
       worker.postMessage({ abort: id });
-      timer = setTimeout(() => this.end(), GRACE);
+      // others' calls are not ended for it; then it ends when it has computed what it computes
+      timer = setTimeout(() => this.worker === worker && this.calls.size === 1 && this.calls.has(id) && this.end(), grace);
     };
     return new Promise((resolve, reject) => {
-      this.fail = reject;
+      if (!worker) return reject(this.#ended()); // meanwhile
+      this.calls.set(id, { resolve, reject, onProgress });
+      if (this.calls.size === 1) worker.ref?.();
       if (this.failed) reject(this.failed); // while the module was still being compiled
-      worker.onmessage = ({ data }) => {
-        if (data.warning) return this.onWarning(data.warning);
-        if (data.id !== id) return;
-        if (data.progress) onProgress?.(data.progress);
-        else if (data.error) reject(fromPlain(data.error));
-        else resolve(data.result);
-      };
-      worker.onmessageerror = () => reject(new ClipError('worker', 'The worker sent what cannot be read.'));
       signal?.addEventListener('abort', abort, { once: true });
       try {
         worker.postMessage({ id, call, args }, transfer);
@@ -143,7 +207,8 @@ export class WorkerClient extends Client {
       }
     }).finally(() => {
       clearTimeout(timer);
-      this.fail = null;
+      this.calls.delete(id);
+      if (!this.calls.size) worker?.unref?.();
       signal?.removeEventListener('abort', abort);
     });
   }
@@ -158,8 +223,8 @@ export class WorkerClient extends Client {
   end() {
     this.worker?.terminate();
     this.worker = null;
-    this.info = null;
-    this.fail?.(this.#ended());
+    this.opened = null;
+    this.#fail(this.#ended());
   }
 }
 
@@ -182,10 +247,12 @@ export class LocalClient extends Client {
 
   /** @override @param {Call | null} call @param {any[]} args @param {CallOptions} options */
   async perform(call, args, { signal, onProgress }) {
-    const watch = { signal: signal ?? undefined, onProgress, onWarning: this.onWarning };
+    const hear = onProgress && ((/** @type {Progress} */ progress) => callBack(onProgress, progress));
+    const watch = { signal: signal ?? undefined, onProgress: hear, onWarning: this.onWarning };
     try {
       this.session ??= await this.open(watch);
-      return call ? await this.session.call(call, args, watch) : this.session.info;
+      this.info = this.session.info;
+      return call ? await this.session.call(call, args, watch) : this.info;
     } catch (error) {
       const typed = error instanceof ClipError ? error : fromPlain(toPlain(error));
       if (isFatal(typed)) this.end();

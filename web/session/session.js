@@ -19,7 +19,7 @@ import { Store } from '../models/store.js';
 /** @typedef {import('../engine/tower.js').Tower} Tower */
 /** @typedef {import('../engine/tower.js').Tokenizer} Tokenizer */
 /** @typedef {import('../models/download.js').Progress} Progress */
-/** @typedef {import('../pictures/picture.js').Picture} Picture */
+/** @typedef {import('../pictures/picture.js').Picture | { label: string, path: string }} Picture `path`: where the host reads files */
 /** @typedef {{ label: string, score: number }} Score */
 /** @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void, onWarning?: (warning: import('../error.js').PlainError) => void }} SessionWatch */
 
@@ -31,14 +31,28 @@ import { Store } from '../models/store.js';
  * @property {number} [threads]
  * @property {import('../engine/instance.js').SpawnThread} [spawn]
  * @property {boolean | 'refresh'} [cache]
+ * @property {Snapshot | null} [snapshot] of a session with the same source, dtype and module: this one begins as its copy
+ * @property {(path: string) => Promise<Uint8Array>} [readFile] where pictures may be files by their path
  */
+
+/** A session at rest: its module's whole memory, and what in there is what. @typedef {{ memory: ArrayBuffer, engine: { handle: number, cell: number, staging: number },
+ *  manifest: import('../models/model.js').Manifest, vision: number }} Snapshot */
 
 /** What a loaded model says about itself.
  * @typedef {{ id: string, name: string, license?: string, origin?: string, dtype: Dtype, threads: number, kernels: string,
  *  concepts?: string[], preprocess?: import('../models/model.js').Preprocess }} SessionInfo */
 
 /** @typedef {(typeof CALLS)[number]} Call */
-const CALLS = /** @type {const} */ (['classify', 'encodeImages', 'encodeTexts', 'encodeLabels', 'tokenize', 'prepare']);
+const CALLS = /** @type {const} */ ([
+  'classify',
+  'encodeImages',
+  'encodeTexts',
+  'encodeLabels',
+  'adoptLabels',
+  'tokenize',
+  'prepare',
+  'snapshot',
+]);
 const TEXT_BATCH = 64;
 /** At 2 KB each. */
 const LABELS_IN_MEMORY = 20_000;
@@ -80,9 +94,10 @@ export class Session {
   }
 
   /** Use open. @param {SessionOptions} options */
-  constructor({ source, dtype = 'q8' }) {
+  constructor({ source, dtype = 'q8', readFile }) {
     this.source = source;
     this.dtype = dtype;
+    this.readFile = readFile;
     /** @type {Store | null} */
     this.store = null;
     /** @type {SessionWatch['onWarning']} */
@@ -95,8 +110,15 @@ export class Session {
   }
 
   /** @param {SessionOptions} options @param {SessionWatch} watch */
-  async #open({ wasm, threads = 1, spawn, cache = true }, watch) {
+  async #open({ wasm, threads = 1, spawn, cache = true, snapshot }, watch) {
     this.onWarning = watch.onWarning;
+    if (snapshot) {
+      this.engine = await Engine.copy(wasm, snapshot);
+      this.loader = new Loader(this.source, null, () => {});
+      this.loader.manifest = snapshot.manifest;
+      this.towers.vision = Promise.resolve({ tower: this.engine.towerAt(snapshot.vision, 'vision') });
+      return;
+    }
     const engine = Engine.create({ wasm, threads, spawn });
     engine.catch(() => {}); // it is awaited below, after the store
     if (cache) {
@@ -175,18 +197,38 @@ export class Session {
     for (const kind of kinds) await this.#tower(kind, watch);
   }
 
+  /** What another session becomes a copy of this one by: its memory with the image tower; null where threads share it.
+   *  @param {SessionWatch} [watch] @returns {Promise<Snapshot | null>} */
+  async snapshot(watch = {}) {
+    const { tower } = await this.#tower('vision', watch);
+    const copy = this.#engine.snapshot();
+    return copy && { ...copy, manifest: this.#loader.manifest, vision: tower.handle };
+  }
+
   /** Embeddings, not normalised. @param {Picture[]} pictures @param {SessionWatch} [watch] @returns {Promise<Float32Array[]>} */
   async encodeImages(pictures, watch = {}) {
     const { tower } = await this.#tower('vision', watch);
     const embeddings = [];
-    for (const picture of pictures) {
+    for (const given of pictures) {
       throwIfAborted(watch.signal);
+      const picture = 'path' in given ? await this.#read(given) : given;
       const how = cropFor(this.#loader.manifest.preprocess, tower.info.imageSize);
       const crop = await cropOf(this.#engine, picture, how, watch.signal);
       embeddings.push(...tower.encodeImages([crop]));
       if (pictures.length > 1) await breathe();
     }
     return embeddings;
+  }
+
+  /** @param {{ label: string, path: string }} picture @returns {Promise<{ label: string, bytes: Uint8Array }>} */
+  async #read({ label, path }) {
+    try {
+      const bytes = await this.readFile?.(path);
+      if (bytes) return { label, bytes };
+    } catch (error) {
+      throw new ClipError('not-found', `${label} cannot be read: ${/** @type {Error} */ (error).message}`, error);
+    }
+    throw new ClipError('bad-input', `${label}: files cannot be read by their path here.`);
   }
 
   /** Token ids, start and end included. @param {string[]} texts @param {SessionWatch} [watch] @returns {Promise<number[][]>} */
@@ -217,7 +259,7 @@ export class Session {
    */
   async encodeLabels(labels, templates, watch = {}) {
     checkLabels(labels, templates);
-    const keyOf = (/** @type {string} */ label) => JSON.stringify([this.dtype, templates, label]);
+    const keyOf = this.#keyOf(templates);
     const unique = [...new Set(labels)];
     const missing = unique.filter(label => !this.labels.has(keyOf(label)));
     const unknown = await this.#recall(missing, keyOf, watch);
@@ -236,8 +278,21 @@ export class Session {
       if (prefix) await this.store?.putLabels(kept).catch(error => this.#unstored(error));
     }
     const found = labels.map(label => /** @type {Float32Array} */ (this.labels.get(keyOf(label))));
-    this.#trimLabels();
+    this.#trimLabels(unique.length);
     return found;
+  }
+
+  /** @param {string[]} templates @returns {(label: string) => string} a label's key, in memory and in the store */
+  #keyOf(templates) {
+    return label => JSON.stringify([this.dtype, templates, label]);
+  }
+
+  /** Takes what encodeLabels of another session with this model answered. @param {string[]} labels @param {string[]} templates
+   *  @param {Float32Array[]} embeddings */
+  adoptLabels(labels, templates, embeddings) {
+    const keyOf = this.#keyOf(templates);
+    for (const [i, label] of labels.entries()) this.labels.set(keyOf(label), embeddings[i]);
+    this.#trimLabels(labels.length);
   }
 
   /** Before the keys of labels in the store; empty where nothing tells one text tower from another. */
@@ -261,10 +316,10 @@ export class Session {
     });
   }
 
-  /** The oldest go first. */
-  #trimLabels() {
+  /** The oldest go first, but not those of the last call. @param {number} last */
+  #trimLabels(last) {
     for (const key of this.labels.keys()) {
-      if (this.labels.size <= LABELS_IN_MEMORY) break;
+      if (this.labels.size <= Math.max(LABELS_IN_MEMORY, last)) break;
       this.labels.delete(key);
     }
   }

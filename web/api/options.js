@@ -1,0 +1,47 @@
+/**
+ * What callers say, and what they are answered, as types.
+ *
+ * The room api/: what the faces in Node and in browsers share. It may use session/, models/, pictures/ and engine/.
+ */
+
+/** @typedef {import('../error.js').ClipError} ClipError */
+/** @typedef {import('../engine/engine.js').Dtype} Dtype */
+/** @typedef {import('../session/client.js').CallOptions} CallOptions */
+/** @typedef {import('../pictures/input.js').ImageInput} ImageInput */
+/** @typedef {import('../session/session.js').Score} Score */
+/** @typedef {import('../session/pool.js').Pool['info']} ClipInfo */
+/** @typedef {import('../session/pool.js').BatchProgress} BatchProgress */
+/** @typedef {import('../models/sources/spec.js').SourceSpec} SourceSpec */
+/** @typedef {import('../models/download.js').Progress} DownloadProgress */
+/** @typedef {{ phase: 'warning', code: import('../error.js').ClipErrorCode, message: string }} WarningProgress */
+/** @typedef {DownloadProgress | WarningProgress} Progress */
+
+/**
+ * @typedef {object} LoadOptions
+ * @property {Dtype} [dtype] precision of the weights; q8 is the default, small and fast
+ * @property {(progress: Progress) => void} [onProgress] hears of this load, of towers that load later, and of warnings
+ * @property {AbortSignal} [signal]
+ * @property {number} [threads] 1 to 16; more than one needs a page with COOP and COEP headers
+ * @property {number} [workers] 1 to 16: how many at most work on a batch, each with the model in its own memory; by default as many as
+ *   the machine has cores, at most 8, and no more than a quarter of its memory has room for
+ * @property {boolean | 'refresh'} [cache] false: keep nothing in IndexedDB; 'refresh': ask whether the model changed since it was kept
+ * @property {string | URL | (() => Worker) | false} [worker] where the worker's script is, if not beside this one (it must be of the
+ *   page's origin), or how to start it; false: none, as in a worker of your own
+ * @property {string | URL | WebAssembly.Module | ArrayBuffer} [wasm] the module, if not beside this script
+ * @property {string} [revision] of a hub's repository
+ * @property {string} [hub] address of the hub
+ */
+
+/** @typedef {{ signal?: AbortSignal, onProgress?: (progress: DownloadProgress) => void }} RunOptions */
+/**
+ * @typedef {RunOptions & { template?: string | string[], top?: number }} ClassifyOptions template: around each label, which takes the
+ *   place of {}; with several, their embeddings are averaged. top: how many labels to answer, all by default
+ */
+
+/** @typedef {Omit<import('../session/pool.js').BatchOptions, 'signal'>} EachOptions */
+/** @template I @typedef {{ index: number, input: I, ranking: Score[], error?: undefined }
+ *   | { index: number, input: I, ranking?: undefined, error: ClipError }} ClassifyResult */
+/** @template I @typedef {{ index: number, input: I, embedding: Float32Array, error?: undefined }
+ *   | { index: number, input: I, embedding?: undefined, error: ClipError }} EncodeResult */
+
+export {};

@@ -1,0 +1,53 @@
+/**
+ * The worker's side of the way between: hands messages to a Session, and its answers back. Browsers' workers (worker.js) and Node's
+ * (node-worker.js) differ only in how they send and start.
+ *
+ *     in   { id, call: 'open', args: { source: SourceSpec, wasm, dtype, threads, cache, snapshot } }    the first
+ *          { id, call, args }                     a method of Session, and its arguments but the last
+ *          { abort: id }                          takes effect between two steps of long work
+ *     out  { id, progress }, { warning }          meanwhile
+ *          { id, result } or { id, error }        at the end; errors are { code, message }
+ *
+ * Calls may overlap: while one waits for a picture's bytes another computes.
+ *
+ * The same file serves as the engine's further threads: then the first and only message is { thread: ThreadStart }, the answer
+ * { started: true }, and the worker works until it is terminated.
+ */
+import { ClipError, toPlain } from '../error.js';
+import { runThread } from '../engine/instance.js';
+import { Session } from './session.js';
+
+/**
+ * @typedef {object} Host
+ * @property {(message: any, transfer?: Transferable[]) => void} post
+ * @property {import('../engine/instance.js').SpawnThread} spawn
+ * @property {(spec: any) => import('../models/sources/source.js').Source} sourceOf
+ * @property {import('./session.js').SessionOptions['readFile']} [readFile]
+ */
+
+/** What hears the messages. @param {Host} host */
+export function serve({ post, spawn, sourceOf, readFile }) {
+  let session = /** @type {Session | undefined} */ (undefined);
+  const running = /** @type {Map<number, AbortController>} */ (new Map());
+  return async (/** @type {any} */ { id, call, args, abort, thread }) => {
+    if (thread) return runThread(thread, () => post({ started: true }));
+    if (abort !== undefined) return running.get(abort)?.abort();
+    const control = new AbortController();
+    running.set(id, control);
+    const watch = {
+      signal: control.signal,
+      onProgress: (/** @type {any} */ progress) => post({ id, progress }),
+      onWarning: (/** @type {any} */ warning) => post({ warning }),
+    };
+    try {
+      if (call === 'open') session = await Session.open({ ...args, source: sourceOf(args.source), spawn, readFile }, watch);
+      else if (!session) throw new ClipError('worker', 'No model is open.');
+      const result = call === 'open' ? session.info : await session.call(call, args, watch);
+      post({ id, result }, call === 'snapshot' && result ? [result.memory] : []);
+    } catch (error) {
+      post({ id, error: toPlain(error) });
+    } finally {
+      running.delete(id);
+    }
+  };
+}
