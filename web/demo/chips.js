@@ -1,134 +1,148 @@
 /** The editable list of labels: chips before a text input. Enter, a comma or leaving the field adds; × or Backspace removes. */
+import { announce, make } from './dom.js';
+import { clean, isFinished, keyOf, split } from './labels.js';
+import { t } from './words.js';
 
-import { number } from './words.js';
+/** @typedef {import('./labels.js').Label} Label */
 
 /** More chips than this are only counted: thousands of labels may be pasted. */
 const SHOWN = 120;
 
-const clean = text =>
-  text
-    .replace(/\p{Surrogate}/gu, '')
-    .replace(/\s+/g, ' ')
-    .trim();
-const keyOf = label => label.toLowerCase();
-
 export class Chips {
+  /** @type {Label[]} */
   #labels = [];
+  /** Whether these are a sample's, as they came. */
+  untouched = true;
 
-  /** @param {{ list: HTMLElement, input: HTMLInputElement, field: HTMLElement, announce: (text: string) => void,
-   *  onChange: (labels: string[]) => void, isUnknown: (label: string) => boolean }} parts */
+  /** @param {{ list: HTMLElement, input: HTMLInputElement, field: HTMLElement, onChange: () => void, isUnknown: (label: Label) => boolean }} parts */
   constructor(parts) {
     Object.assign(this, parts);
     const { input, field, list } = this;
     input.addEventListener('keydown', event => this.#onKey(event));
     input.addEventListener('input', event => {
-      if (!event.isComposing && /[,;\n]/.test(input.value)) this.commit();
+      if (!event.isComposing && isFinished(input.value)) this.commit();
     });
     input.addEventListener('paste', event => this.#onPaste(event));
     input.addEventListener('blur', () => this.commit());
     field.addEventListener('pointerdown', event => {
-      if (event.target !== field && event.target !== list) return;
-      event.preventDefault();
-      input.focus();
+      if (event.target === input) return;
+      event.preventDefault(); // the input keeps the focus: leaving it would add what is typed and redraw what is being pressed
+      if (event.target === field || event.target === list) input.focus();
     });
     list.addEventListener('click', event => {
       const button = event.target.closest('button');
-      if (button) this.#remove(Number(button.dataset.at));
+      if (button) this.#remove(button.dataset.name);
     });
     list.addEventListener('keydown', event => this.#onChipKey(event));
   }
 
+  /** @returns {Label[]} */
   get labels() {
     return [...this.#labels];
   }
 
-  set labels(labels) {
+  /** A sample's labels, instead of those that are there. @param {string[]} names */
+  suggest(names) {
     this.#labels = [];
-    this.#take(labels);
+    this.#take(names);
+    this.#changed(true);
+  }
+
+  /** @param {string[]} names */
+  add(names) {
+    if (this.#take(names)) this.#changed();
+  }
+
+  /** A label made of photos; it takes the place of one of that name. @param {string} name @param {any[]} examples */
+  addExamples(name, examples) {
+    const label = { name: clean(name), examples };
+    const at = this.#labels.findIndex(one => keyOf(one.name) === keyOf(label.name));
+    if (at < 0) this.#labels.push(label);
+    else this.#labels[at] = label;
     this.#changed();
   }
 
   /** Adds what is typed. */
   commit() {
-    const parts = this.input.value.split(/[,;\n]/);
+    const parts = split(this.input.value);
     this.input.value = '';
-    if (this.#take(parts)) this.#changed();
+    this.add(parts);
   }
 
   clear() {
     this.#labels = [];
     this.#changed();
-    this.announce('All labels removed.');
+    announce(t('allRemoved'));
     this.input.focus();
   }
 
   /** Draws anew, for when the model and what it knows has changed. */
   draw() {
-    const items = this.#labels.slice(0, SHOWN).map((label, at) => {
-      const item = document.createElement('li');
-      const button = document.createElement('button');
+    const items = this.#labels.slice(0, SHOWN).map(label => {
+      const { name, examples } = label;
       const unknown = this.isUnknown(label);
-      item.className = unknown ? 'chip unknown' : 'chip';
-      item.append(
-        Object.assign(document.createElement('span'), {
-          textContent: label,
-          title: unknown ? 'Not among the words this model was taught' : label,
-        }),
-      );
-      Object.assign(button, { type: 'button', textContent: '×' });
-      button.setAttribute('aria-label', `Remove ${label}`);
-      button.dataset.at = at;
-      item.append(button);
+      const text = make('span', { textContent: name, title: unknown ? t('unknownChip') : name });
+      const remove = make('button', { type: 'button', textContent: '×' });
+      remove.setAttribute('aria-label', t('removeLabel', { label: name }));
+      remove.dataset.name = name;
+      const item = make('li', { className: 'chip' }, text, remove);
+      item.classList.toggle('unknown', unknown);
+      if (examples) {
+        item.classList.add('examples');
+        text.title = t('madeOf', { n: examples.length });
+      }
       return item;
     });
-    if (this.#labels.length > SHOWN) {
-      const more = number(this.#labels.length - SHOWN);
-      items.push(Object.assign(document.createElement('li'), { className: 'chip more', textContent: `and ${more} more` }));
-    }
+    if (this.#labels.length > SHOWN)
+      items.push(make('li', { className: 'chip more', textContent: t('andMore', { n: this.#labels.length - SHOWN }) }));
     this.list.replaceChildren(...items);
     this.list.hidden = !items.length;
-    this.input.placeholder = items.length ? 'Add a label' : 'Type labels, such as: cat, dog, bird';
+    this.input.placeholder = t(items.length ? 'addLabel' : 'typeLabels');
   }
 
-  #take(parts) {
-    const have = new Set(this.#labels.map(keyOf));
-    let added = 0;
-    for (const label of parts.map(clean)) {
-      if (!label) continue;
-      if (have.has(keyOf(label))) {
-        this.announce(`${label} is already there.`);
-        continue;
+  /** @param {string[]} names @returns {number} of those that are new */
+  #take(names) {
+    const have = new Set(this.#labels.map(label => keyOf(label.name)));
+    const before = have.size;
+    for (const name of names.map(clean)) {
+      if (!name) continue;
+      if (have.has(keyOf(name))) announce(t('already', { label: name }));
+      else {
+        have.add(keyOf(name));
+        this.#labels.push({ name, examples: null });
       }
-      have.add(keyOf(label));
-      this.#labels.push(label);
-      added++;
     }
-    return added;
+    return have.size - before;
   }
 
-  #remove(at) {
-    const [label] = this.#labels.splice(at, 1);
+  #remove(name) {
+    const at = this.#labels.findIndex(label => label.name === name);
+    if (at < 0) return;
+    const had = this.list.contains(document.activeElement);
+    this.#labels.splice(at, 1);
     this.#changed();
-    this.announce(`${label} removed.`);
+    announce(t('removedLabel', { label: name }));
+    if (!had) return;
     const buttons = this.list.querySelectorAll('button');
     (buttons[Math.min(at, buttons.length - 1)] ?? this.input).focus();
   }
 
-  #changed() {
+  #changed(untouched = false) {
+    this.untouched = untouched;
     this.draw();
-    this.onChange(this.labels);
+    this.onChange();
   }
 
   #onKey(event) {
     if (event.isComposing) return;
+    const { input } = this;
     if (event.key === 'Enter') {
       event.preventDefault();
       this.commit();
-    } else if (event.key === 'Backspace' && !this.input.value && this.#labels.length) {
+    } else if (event.key === 'Backspace' && !input.value && this.#labels.length) {
       event.preventDefault();
-      this.#remove(this.#labels.length - 1);
-      this.input.focus();
-    } else if (event.key === 'ArrowLeft' && !this.input.selectionStart && !this.input.selectionEnd) {
+      this.#remove(this.#labels.at(-1).name);
+    } else if (event.key === 'ArrowLeft' && !input.selectionStart && !input.selectionEnd) {
       [...this.list.querySelectorAll('button')].at(-1)?.focus();
     }
   }
@@ -138,18 +152,17 @@ export class Chips {
     const at = buttons.indexOf(event.target);
     if (event.key === 'ArrowLeft') buttons[at - 1]?.focus();
     else if (event.key === 'ArrowRight') (buttons[at + 1] ?? this.input).focus();
-    else if (event.key === 'Backspace' || event.key === 'Delete') this.#remove(Number(event.target.dataset.at));
+    else if (event.key === 'Backspace' || event.key === 'Delete') this.#remove(event.target.dataset.name);
     else return;
     event.preventDefault();
   }
 
   #onPaste(event) {
     const text = event.clipboardData.getData('text');
-    if (event.clipboardData.files.length || !/[,;\n]/.test(text.trim())) return;
+    if (event.clipboardData.files.length || !isFinished(text.trim())) return;
     event.preventDefault();
-    if (this.#take(`${this.input.value},${text}`.split(/[,;\n]/))) {
-      this.input.value = '';
-      this.#changed();
-    }
+    const typed = split(this.input.value);
+    this.input.value = '';
+    this.add([...typed, ...split(text)]);
   }
 }

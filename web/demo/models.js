@@ -1,50 +1,63 @@
-/** The model: loading one, the panel that tells about it, opening others, and those kept on this device. */
+/** The dialog about models: the one at work, known ones with their sizes, others by name, address or folder, and what is kept here. */
 import { Clip } from '../index.js';
-import { modelAmong } from './intake.js';
-import { bytes, explain, plural, stage } from './words.js';
+import { $, announce, closeBeside, make, say } from './dom.js';
+import { inFolders, modelAmong } from './intake.js';
+import { Model } from './model.js';
+import { bytes, explain, t } from './words.js';
 
-const $ = id => document.getElementById(id);
+/** A link to a model's page on the hub means the model. @param {string} text */
+export function sourceOf(text) {
+  const page =
+    /^(?:https?:\/\/)?(?:www\.)?(?:huggingface\.co|hf\.co)\/([\w-][\w.-]*\/[\w.-]+?)(?:\/(?:tree|blob|resolve)\/([\w.-]+)(?:\/.*)?)?\/?(?:[?#].*)?$/.exec(
+      text,
+    );
+  if (!page) return text;
+  return page[2] && page[2] !== 'main' ? `${page[1]}@${page[2]}` : page[1];
+}
+
+/** A stage of loading, in words. @param {{ phase: string, file: string, loaded: number, total: number }} progress */
+function stage({ phase, file, loaded, total }) {
+  const part = /^vision/.test(file) ? t('halfSees') : /^text/.test(file) ? t('halfReads') : file;
+  const verb = t({ download: 'fetching', convert: 'converting' }[phase] ?? 'unpacking');
+  return t('stage', { verb, part, loaded: bytes(loaded), total: bytes(total) });
+}
 
 export class Models {
-  /** @type {Clip | null} */
-  clip = null;
-  #asked = new Map();
+  /** @type {Model | null} */
+  model = null;
+  /** What the model at work was loaded from; undefined for the embedded one. */
+  #source = undefined;
   #loading = null;
+  #again = () => {};
 
-  /** @param {{ onModel: () => void, onProgress: (text: string | null, share?: number) => void, onFail: (text: string) => void,
-   *  announce: (text: string) => void }} parts */
+  /** @param {{ onModel: () => void }} parts */
   constructor(parts) {
     Object.assign(this, parts);
     const dialog = $('model-dialog');
-    for (const opener of [$('model-open'), $('model-other')]) {
-      opener.addEventListener('click', () => {
-        dialog.showModal();
-        this.#listKept();
-      });
-    }
-    dialog.addEventListener('click', event => event.target === dialog && dialog.close());
+    closeBeside(dialog);
+    for (const opener of [$('model-open'), $('model-other'), $('unknown-other')]) opener.addEventListener('click', () => this.show());
     $('model-form').addEventListener('submit', event => {
       event.preventDefault();
-      const name = $('model-source').value.trim();
+      const name = sourceOf($('model-source').value.trim());
       if (name) this.open(name, $('model-dtype').value);
       else $('model-source').focus();
     });
-    $('model-folder').addEventListener('change', ({ target }) => {
+    $('model-folder').addEventListener('change', async ({ target }) => {
       const files = [...target.files];
       target.value = '';
-      const found = files.map(file => ({ file, folder: file.webkitRelativePath.slice(0, -file.name.length) }));
-      if (files.length) this.open(modelAmong(found) ?? files, $('model-dtype').value);
+      if (!files.length) return;
+      const { model, stranger } = await modelAmong(inFolders(files));
+      if (model) this.open(model, $('model-dtype').value);
+      else say('model-trouble', stranger ? t('folderNotModel', { name: stranger }) : explain({ code: 'not-a-model' }));
     });
-    $('model-embedded').addEventListener('click', () => this.open(undefined, 'q8'));
-    $('model-cancel').addEventListener('click', () => this.#loading?.abort());
+    for (const button of [$('model-embedded'), $('builtin')]) button.addEventListener('click', () => this.open(undefined, 'q8'));
+    for (const button of [$('model-stop'), $('loading-stop')]) button.addEventListener('click', () => this.#loading?.abort());
+    $('retry').addEventListener('click', () => this.#again());
   }
 
-  /** Clip.isUnknown, remembered: thousands of labels may be drawn again with every key that is pressed. @param {string} label */
-  isUnknown(label) {
-    if (!this.clip) return false;
-    let unknown = this.#asked.get(label);
-    if (unknown === undefined) this.#asked.set(label, (unknown = this.clip.isUnknown(label)));
-    return unknown;
+  show() {
+    $('model-dialog').showModal();
+    this.#list();
   }
 
   /**
@@ -54,48 +67,74 @@ export class Models {
   async open(source, dtype) {
     this.#loading?.abort();
     const loading = (this.#loading = new AbortController());
-    const { signal } = loading;
-    this.#say('model-trouble', '');
-    $('model-cancel').hidden = false;
+    this.#again = () => this.open(source, dtype);
+    say('model-trouble', '');
+    $('retry').hidden = $('builtin').hidden = true;
     $('model-dot').className = 'dot busy';
-    this.onProgress('Loading the model');
-    const onProgress = progress => {
-      if (progress.phase === 'warning') this.#warn(progress);
-      else if (this.#loading === loading || this.clip === clip) this.onProgress(stage(progress), progress.loaded / progress.total);
-    };
-    let clip;
+    this.#progress(t('loadingModel'));
     try {
-      clip = await Clip.load(source, { dtype, signal, onProgress });
-      await clip.prepare(['vision', 'text'], { signal });
-      if (this.#loading !== loading) throw new DOMException('', 'AbortError');
-      this.clip?.dispose();
-      this.clip = clip;
-      this.#asked.clear();
+      const model = await Model.load(source, {
+        dtype,
+        signal: loading.signal,
+        onProgress: progress => {
+          if (progress.phase === 'warning') this.#warn(progress);
+          else if (this.#loading === loading) this.#progress(stage(progress), progress.loaded / progress.total);
+        },
+      });
+      if (this.#loading !== loading) return model.dispose();
+      this.model?.dispose();
+      this.model = model;
+      this.#source = source;
       this.#remember(source, dtype);
-      this.#tell(source);
-      this.announce(`The model ${clip.info.name} is ready.`);
+      this.#tell();
+      announce(t('modelReady', { name: model.info.name }));
       this.onModel();
       $('model-dialog').close();
     } catch (error) {
-      clip?.dispose();
       if (this.#loading !== loading) return; // another one took its place
-      const text = error.name === 'AbortError' ? '' : explain(error);
-      this.#say('model-trouble', text);
-      if (!this.clip) this.onFail(text || 'Loading was stopped.');
+      const stopped = error.name === 'AbortError' || error.code === 'aborted';
+      const text = stopped ? t('loadingStopped') : explain(error);
+      say('model-trouble', text);
+      this.#failed(text, source !== undefined);
     } finally {
       if (this.#loading === loading) {
         this.#loading = null;
-        $('model-cancel').hidden = true;
-        $('model-dot').className = this.clip ? 'dot on' : 'dot off';
-        if (!this.clip) $('model-name').textContent = 'none';
-        this.onProgress(null);
-        this.#listKept();
+        $('model-dot').className = this.model ? 'dot on' : 'dot off';
+        if (!this.model) $('model-name').textContent = t('modelNone');
+        this.#progress(null);
+        this.#list();
       }
     }
   }
 
+  /** Where a model's loading is seen: in the dialog, and on the page while there is none that could answer. */
+  #progress(text, share) {
+    $('model-loading').hidden = text === null;
+    $('loading').hidden = text === null || this.model !== null;
+    if (text === null) return;
+    for (const [bar, words] of [
+      [$('model-bar'), $('model-stage')],
+      [$('loading-bar'), $('loading-text')],
+    ]) {
+      words.textContent = text;
+      if (share === undefined) bar.removeAttribute('value');
+      else bar.value = share;
+    }
+  }
+
+  /** With no other model at work the page itself says so, and offers a way on. */
+  #failed(text, other) {
+    if (this.model) return $('model-dialog').open || this.show();
+    queueMicrotask(() => {
+      say('loading-trouble', text);
+      $('retry').hidden = false;
+      $('builtin').hidden = !other;
+    });
+  }
+
   /** A model with an address is in the page's own address, so that reloading or sharing it comes back to it. */
   #remember(source, dtype) {
+    say('loading-trouble', '');
     const url = new URL(location.href);
     url.searchParams.delete('model');
     url.searchParams.delete('dtype');
@@ -106,59 +145,54 @@ export class Models {
     history.replaceState(null, '', url);
   }
 
-  #tell(source) {
-    const { name, dtype, threads, preprocess, license, concepts } = this.clip.info;
+  #tell() {
+    const { name, dtype, threads, preprocess, license, concepts, workers } = /** @type {any} */ (this.model.info);
     const size = preprocess?.size;
     const count = concepts?.length;
+    const sight = size ? t('modelSight', { size }) : t('modelSightPlain');
+    const knowledge = count ? t('modelKnows', { n: count }) : t('modelOpen');
     $('model-name').textContent = name;
-    const precision = { q8: '8-bit', q4: '4-bit', f32: '32-bit' }[dtype];
-    const sight = size ? `sees photos at ${size}×${size} pixels` : 'sees small copies of photos';
-    const knowledge = count ? `was taught ${plural(count, 'word')} for everyday things` : 'knows no fixed list of words';
-    $('model-about').textContent =
-      `${name} ${sight} and ${knowledge}. Its weights are ${precision}; it runs on ${plural(threads, 'thread')}.${license ? ` Licence: ${license}.` : ''}`;
-    $('model-note-text').textContent = `${name} is small: it ${sight} and ${knowledge}. For anything else:`;
-    $('model-note').hidden = !count;
-    $('model-embedded').hidden = source === undefined;
+    const precision = t({ q8: 'bits8', q4: 'bits4', f32: 'bits32' }[dtype]);
+    const about = t('modelAbout', {
+      name,
+      sight,
+      knowledge,
+      precision,
+      threads: workers > 1 ? t('workers', { n: workers }) : t('threads', { n: threads }),
+    });
+    $('model-about').textContent = license ? `${about} ${t('modelLicence', { licence: license })}` : about;
+    $('model-note-text').textContent = t(count ? 'modelNote' : 'modelNoteOpen', { name, sight, knowledge });
+    $('model-note').hidden = this.#source !== undefined;
+    $('model-embedded').hidden = this.#source === undefined;
     $('concepts-box').hidden = !count;
-    $('concepts-title').textContent = count ? `The ${count} words it was taught` : '';
+    $('concepts-title').textContent = count ? t('modelWords', { n: count }) : '';
     $('concepts').textContent = count ? [...concepts].sort((a, b) => a.localeCompare(b)).join(', ') : '';
   }
 
-  async #listKept() {
-    const kept = await Clip.cache.list().catch(() => []);
+  async #list() {
+    if (!$('model-dialog').open) return;
+    this.#drawKept(await Clip.cache.list().catch(() => []));
+  }
+
+  #drawKept(kept) {
     const items = kept.map(({ id, name, bytes: size }) => {
-      const item = document.createElement('li');
-      const text = document.createElement('span');
-      const remove = Object.assign(document.createElement('button'), { type: 'button', className: 'button', textContent: 'Delete' });
-      text.append(Object.assign(document.createElement('strong'), { textContent: name }), ` ${bytes(size)}`);
-      text.title = id;
-      remove.setAttribute('aria-label', `Delete ${name}`);
+      const remove = make('button', { type: 'button', className: 'button', textContent: t('delete') });
+      remove.setAttribute('aria-label', t('deleteName', { name }));
       remove.addEventListener('click', async () => {
         remove.disabled = true;
         await Clip.cache.delete(id);
-        this.announce(`${name} deleted.`);
-        await this.#listKept();
-        $('kept').querySelector('button')?.focus() ?? $('model-source').focus();
+        announce(t('deleted', { name }));
+        await this.#list();
+        ($('kept').querySelector('button') ?? $('model-source')).focus();
       });
-      item.append(text, remove);
-      return item;
+      return make('li', {}, make('span', { title: id }, make('strong', { textContent: name }), ` ${bytes(size)}`), remove);
     });
     $('kept').replaceChildren(...items);
     $('kept-none').hidden = items.length > 0;
   }
 
   #warn({ code }) {
-    this.#say(
-      'warnings',
-      {
-        'not-cached': 'This browser window keeps nothing, so the model will be fetched again on the next visit.',
-        'not-verified': 'This page is not served over https, so what is fetched cannot be verified.',
-      }[code] ?? '',
-    );
-  }
-
-  #say(id, text) {
-    $(id).textContent = text;
-    $(id).hidden = !text;
+    const words = { 'not-cached': 'notCached', 'not-verified': 'notVerified' }[code];
+    if (words) say('warnings', t(words));
   }
 }

@@ -1,14 +1,28 @@
 /** The ranked bars. Rows keep their elements from one ranking to the next, so that they move instead of jumping. */
-
-import { number } from './words.js';
+import { make } from './dom.js';
+import { t } from './words.js';
 
 /** Rows beyond this many are only counted. */
 const SHOWN = 40;
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
-function makeRow() {
-  const row = document.createElement('li');
-  row.innerHTML = '<span class="label"></span> <span class="score"></span><span class="bar" aria-hidden="true"><span></span></span>';
+/**
+ * @typedef {object} Entry
+ * @property {string} key @property {string} label @property {string} text
+ * @property {number | null} share length of the bar from 0 to 1, null where it is not known yet
+ * @property {boolean} [unknown] @property {boolean} [quiet] set small: a group that is no label
+ * @property {(() => void)} [onPress] with it the row is a button @property {boolean} [pressed]
+ */
+
+function makeRow(pressable) {
+  const parts = [
+    make('span', { className: 'label' }),
+    ' ',
+    make('span', { className: 'score' }),
+    make('span', { className: 'bar', ariaHidden: 'true' }, make('span')),
+  ];
+  const row = make('li');
+  row.append(pressable ? make('button', { type: 'button', className: 'row-button' }, ...parts) : make('div', {}, ...parts));
   return row;
 }
 
@@ -20,31 +34,43 @@ export class Ranking {
     this.list = list;
   }
 
-  /**
-   * @param {{ label: string, share: number | null, text: string, unknown: boolean }[]} entries in the order to show; share: length of
-   *   the bar from 0 to 1, null where it is not known yet
-   */
-  show(entries) {
-    const before = new Map([...this.#rows].map(([label, row]) => [label, row.offsetTop]));
+  /** @param {Entry[]} entries in the order to show @param {'sure' | 'unsure' | 'waiting' | 'counts'} kind of the first row */
+  show(entries, kind) {
+    const before = new Map([...this.#rows].map(([key, row]) => [key, row.offsetTop]));
     const rows = new Map();
-    for (const { label, share, text, unknown } of entries.slice(0, SHOWN)) {
-      const row = this.#rows.get(label) ?? makeRow();
-      const [name, score, bar] = row.children;
-      name.textContent = label;
-      score.textContent = text;
-      row.classList.toggle('unknown', unknown);
-      bar.style.setProperty('--share', share ?? 0);
-      rows.set(label, row);
+    const tail = entries.filter(entry => entry.quiet);
+    const head = entries.filter(entry => !entry.quiet);
+    for (const { key, label, share, text, unknown, quiet, onPress, pressed } of [...head.slice(0, SHOWN), ...tail]) {
+      const id = `${onPress ? 'button' : 'row'} ${key}`;
+      const row = this.#rows.get(id) ?? makeRow(Boolean(onPress));
+      const box = row.firstChild;
+      const [name, score, bar] = box.children;
+      if (name.textContent !== label) name.textContent = label;
+      if (score.textContent !== text) score.textContent = text;
+      row.classList.toggle('unknown', Boolean(unknown));
+      row.classList.toggle('quiet', Boolean(quiet));
+      bar.style.setProperty('--share', String(share ?? 0));
+      if (onPress) {
+        box.onclick = onPress;
+        box.setAttribute('aria-pressed', String(Boolean(pressed)));
+      }
+      rows.set(id, row);
     }
     this.#rows = rows;
-    const rest = entries.length - SHOWN;
-    const more =
-      rest > 0 ? [Object.assign(document.createElement('li'), { className: 'more', textContent: `and ${number(rest)} more` })] : [];
-    this.list.replaceChildren(...rows.values(), ...more);
-    this.list.classList.toggle('waiting', entries[0]?.share === null);
+    const rest = head.length - SHOWN;
+    const more = rest > 0 ? [make('li', { className: 'more', textContent: t('andMore', { n: rest }) })] : [];
+    const wanted = [...rows.values()]
+      .slice(0, Math.min(SHOWN, head.length))
+      .concat(more, [...rows.values()].slice(Math.min(SHOWN, head.length)));
+    // rows that stay are not taken out: the focus would be lost
+    for (const row of [...this.list.children]) if (!wanted.includes(row)) row.remove();
+    wanted.forEach((row, i) => {
+      if (this.list.children[i] !== row) this.list.insertBefore(row, this.list.children[i] ?? null);
+    });
+    this.list.dataset.kind = kind;
     if (calm.matches) return;
-    for (const [label, row] of rows) {
-      const from = before.get(label);
+    for (const [key, row] of rows) {
+      const from = before.get(key);
       const way = from === undefined ? 0 : from - row.offsetTop;
       if (way)
         row.animate([{ transform: `translateY(${way}px)` }, { transform: 'none' }], { duration: 320, easing: 'cubic-bezier(.2,.8,.2,1)' });

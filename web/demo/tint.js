@@ -35,18 +35,12 @@ export function accentOf(pixels) {
   return { hue: (Math.atan2(b, a) * 180) / Math.PI, chroma: Math.hypot(a, b) };
 }
 
-/** @param {Blob} photo @param {HTMLElement} root whose custom properties --hue and --chroma are set */
-export async function tint(photo, root) {
-  try {
-    const bitmap = await createImageBitmap(photo, { resizeWidth: SIZE, resizeHeight: SIZE, resizeQuality: 'low' });
-    const canvas = new OffscreenCanvas(SIZE, SIZE);
-    const context = canvas.getContext('2d', { willReadFrequently: true });
-    context.drawImage(bitmap, 0, 0);
-    bitmap.close();
-    const { hue, chroma } = accentOf(context.getImageData(0, 0, SIZE, SIZE).data);
-    root.style.setProperty('--hue', hue.toFixed(1));
-    root.style.setProperty('--chroma', Math.min(0.15, Math.max(chroma > 0 ? 0.05 : 0, chroma)).toFixed(3));
-  } catch {
-    // a file that only the model can read: the accent stays as it was
-  }
+/** @param {CanvasImageSource} picture that is drawn already @param {HTMLElement} root whose custom properties --hue and --chroma are set */
+export function tint(picture, root) {
+  const canvas = new OffscreenCanvas(SIZE, SIZE);
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  context.drawImage(picture, 0, 0, SIZE, SIZE);
+  const { hue, chroma } = accentOf(context.getImageData(0, 0, SIZE, SIZE).data);
+  root.style.setProperty('--hue', hue.toFixed(1));
+  root.style.setProperty('--chroma', Math.min(0.15, Math.max(chroma > 0 ? 0.05 : 0, chroma)).toFixed(3));
 }

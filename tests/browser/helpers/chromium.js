@@ -43,13 +43,14 @@ export async function startSite({ isolated = true, csp = STRICT_CSP, mounts, onR
   return { ...site, log };
 }
 
-/** A browser with an empty profile of its own. */
-export async function startChromium() {
+/** A browser with an empty profile of its own. @param {string[]} [args] further flags */
+export async function startChromium(args = []) {
   const profile = await mkdtemp(join(tmpdir(), 'clip-profile-'));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     headless: true,
-    args: FLAGS,
+    args: [...FLAGS, ...args],
+    locale: 'en-US',
   });
   return {
     context,

@@ -1,0 +1,151 @@
+/**
+ * The model at work for the page: what the page needs of Clip, with what was computed once kept: vectors of labels and sentences by
+ * their text, and how logits become scores.
+ */
+import { Clip } from '../index.js';
+import { boundTo } from './bound-worker.js';
+import { logSumExp } from './judge.js';
+import { Vectors } from './vectors.js';
+
+/** Against these a label is set that is asked by itself, where the model has no calibrated scores (a bias) of its own. */
+const BROAD = ['thing', 'place', 'person', 'animal', 'plant', 'food', 'vehicle', 'building', 'tool', 'text'];
+/** Texts a request: between two the run can be stopped, and photos get their turn. */
+const BATCH = 64;
+
+export class Model {
+  /** Of the photos. */
+  vectors = new Vectors();
+  /** @type {Map<string, Float32Array>} */
+  #texts = new Map();
+  #unknown = new Map();
+
+  /**
+   * @param {any} source as Clip.load takes it @param {{ dtype: any, signal: AbortSignal, onProgress: (progress: any) => void }} options
+   * @returns {Promise<Model>} with both towers loaded
+   */
+  static async load(source, options) {
+    const bound = await boundTo(source);
+    try {
+      const clip = await Clip.load(source, { ...options, worker: bound.start });
+      try {
+        await clip.prepare(['vision', 'text'], { signal: options.signal, onProgress: options.onProgress });
+        const model = new Model(clip, bound);
+        await model.#calibrate();
+        return model;
+      } catch (error) {
+        clip.dispose();
+        throw error;
+      }
+    } catch (error) {
+      const refused =
+        error?.code === 'network' &&
+        navigator.onLine &&
+        typeof source === 'string' &&
+        (await bound.answers(new URL(source, document.baseURI).href));
+      bound.remove();
+      if (error?.code === 'network') error.code = refused ? 'blocked' : navigator.onLine ? 'network' : 'offline';
+      throw error;
+    }
+  }
+
+  /** @param {Clip} clip @param {{ remove: () => void }} bound */
+  constructor(clip, bound) {
+    this.clip = clip;
+    this.bound = bound;
+    this.scale = 100;
+    /** @type {number | null} */
+    this.bias = null;
+  }
+
+  get info() {
+    return this.clip.info;
+  }
+
+  /** Tells what it computes from what others do. */
+  get fingerprint() {
+    const { id, dtype } = this.info;
+    return `${/** @type {any} */ (this.info).fingerprint ?? id} ${dtype}`;
+  }
+
+  async #calibrate() {
+    const { logitScale, logitBias } = /** @type {any} */ (this.info);
+    this.bias = logitBias ?? null;
+    if (logitScale > 0) return void (this.scale = logitScale);
+    // what clip.classify makes of cosines tells the scale
+    const picture = new ImageData(8, 8);
+    picture.data.fill(255);
+    const labels = ['white', 'dog'];
+    const [scores, image, texts] = [
+      await this.clip.classify(picture, labels),
+      await this.clip.encode(picture, { normalize: true }),
+      await this.clip.encode(
+        labels.map(label => `a photo of a ${label}`),
+        { normalize: true },
+      ),
+    ];
+    const [a, b] = texts.map(text => text.reduce((sum, x, i) => sum + x * image[i], 0));
+    const [x, y] = labels.map(label => scores.find(one => one.label === label).score);
+    if (Math.abs(a - b) > 1e-4 && x > 1e-6 && y > 1e-6) this.scale = Math.log(x / y) / (a - b);
+  }
+
+  /** Whether a label is a word that the model was not taught. @param {string} name */
+  isUnknown(name) {
+    let unknown = this.#unknown.get(name);
+    if (unknown === undefined) this.#unknown.set(name, (unknown = this.clip.isUnknown(name)));
+    return unknown;
+  }
+
+  /** Vectors of texts that were computed already. @param {string} text */
+  known(text) {
+    return this.#texts.get(text) ?? null;
+  }
+
+  /** Computes the vectors of texts that are not known yet. @param {string[]} texts @param {(done: number, all: number) => boolean} onProgress
+   *  false ends it */
+  async read(texts, onProgress) {
+    const missing = [...new Set(texts)].filter(text => !this.#texts.has(text));
+    for (let at = 0; at < missing.length; at += BATCH) {
+      if (!onProgress(at, missing.length)) return;
+      const some = missing.slice(at, at + BATCH);
+      const vectors = await this.clip.encode(some, { normalize: true });
+      some.forEach((text, i) => this.#texts.set(text, vectors[i]));
+    }
+    onProgress(missing.length, missing.length);
+  }
+
+  /** Sentences for the broad words, but for those that are labels. @param {string} template @param {string[]} labels */
+  broad(template, labels) {
+    if (this.bias !== null) return [];
+    const { concepts } = this.info;
+    const words = concepts?.length ? concepts.filter((_, i) => i % Math.ceil(concepts.length / 24) === 0) : BROAD;
+    const taken = new Set(labels.map(label => label.toLowerCase()));
+    return words.filter(word => !taken.has(word.toLowerCase())).map(word => template.split('{}').join(word));
+  }
+
+  /** Log-odds that a label fits by itself. @param {number} logit @param {ArrayLike<number>} broad logits of the broad words */
+  odds(logit, broad) {
+    return this.bias !== null ? logit + this.bias : logit - logSumExp(broad);
+  }
+
+  /** Results as they come, in any order. @param {AsyncIterable<Blob>} files */
+  encodeEach(files) {
+    const clip = /** @type {any} */ (this.clip);
+    return clip.encodeEach ? clip.encodeEach(files, { ordered: false }) : this.#oneByOne(files);
+  }
+
+  async *#oneByOne(files) {
+    for await (const input of files) {
+      try {
+        yield { input, embedding: await this.clip.encode(input) };
+      } catch (error) {
+        if (error.code === 'disposed') throw error;
+        yield { input, error };
+      }
+    }
+  }
+
+  dispose() {
+    this.clip.dispose();
+    this.bound.remove();
+  }
+}
