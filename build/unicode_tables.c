@@ -2,8 +2,8 @@
  *
  * utf8proc's own tables answer many more questions, in 330 KB; these are 37 KB. After brotli a module is 37 KB smaller with them.
  *
- *     CLASS        character << 2 | clip_character     where the class changes, in order: it is that of the last entry that is
- *                                                      not above the character. Surrogates count as what is before them
+ *     CATEGORY     character << 5 | clip_category      where the general category changes, in order: it is that of the last entry that
+ *                                                      is not above the character. Surrogates count as what is before them
  *     COMBINING    character << 8 | combining class    likewise
  *     LOWER_RUN    first << 11 | (characters - 1) << 2 | step    capitals, each (step 1) or every other (step 2) of which is
  *     LOWER_BY     distance                                      as far from its small letter; LOWER_BY goes with LOWER_RUN
@@ -41,15 +41,8 @@ static void require(int condition, const char *what) {
 static int is_surrogate(int32_t c) { return c >= 0xD800 && c <= 0xDFFF; }
 static int is_hangul_syllable(int32_t c) { return c >= 0xAC00 && c <= 0xD7A3; }
 
-/* As clip_character counts them: space, letter, number, other. */
-static unsigned class_of(int32_t c) {
-    if ((c >= 9 && c <= 13) || c == 0x85) return 0; /* White_Space that are controls by category */
-    const utf8proc_category_t category = utf8proc_category(c);
-    if (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO) return 1;
-    if (category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO) return 2;
-    if (category >= UTF8PROC_CATEGORY_ZS && category <= UTF8PROC_CATEGORY_ZP) return 0;
-    return 3;
-}
+/* clip_category goes by utf8proc's numbers, which are in the order of the standard. */
+static unsigned category_of(int32_t c) { return (unsigned)utf8proc_category(c); }
 
 static unsigned combining_of(int32_t c) { return (unsigned)utf8proc_get_property(c)->combining_class; }
 
@@ -142,7 +135,8 @@ int main(void) {
     find_pairs();
     qsort(pairs, (size_t)pair_count, sizeof *pairs, by_whole);
     printf("/* Unicode %s, by build/unicode_tables.c, which says what each table holds. */\n", utf8proc_unicode_version());
-    print_changes("CLASS", class_of, 2);
+    require(UTF8PROC_CATEGORY_MN == 6 && UTF8PROC_CATEGORY_PC == 12 && UTF8PROC_CATEGORY_CO == 29, "categories are in order");
+    print_changes("CATEGORY", category_of, 5);
     print_changes("COMBINING", combining_of, 8);
     print_lower();
     printf("static const uint32_t WHOLE[] = {");

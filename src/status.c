@@ -18,6 +18,7 @@ const char *clip_status_text(clip_status status) {
     case CLIP_ERROR_MERGES: return "not a valid merges list";
     case CLIP_ERROR_TEXT: return "text is not well-formed UTF-8";
     case CLIP_ERROR_UNKNOWN: return "tensor is of a kind that this architecture does not have";
+    case CLIP_ERROR_TOKENIZER: return "not a tokenizer that can be used";
     }
     return "unknown error";
 }

@@ -22,6 +22,7 @@ typedef enum {
     CLIP_ERROR_MERGES = -12,       /* tokenizer: malformed merges list */
     CLIP_ERROR_TEXT = -13,         /* text is not well-formed UTF-8 */
     CLIP_ERROR_UNKNOWN = -14,      /* a tensor of the tower that nothing in it takes: the model computes something else */
+    CLIP_ERROR_TOKENIZER = -20,    /* tokenizer.json: malformed, or asks for what is not known */
 } clip_status;
 
 /* A short stable English text for a code; never NULL. */

@@ -69,6 +69,34 @@ int32_t clip_wasm_tokenizer_encode(const clip_tokenizer *tokenizer, const char *
     return clip_tokenizer_encode(tokenizer, text, length, ids, capacity, count);
 }
 
+/* tokenizer.json: `kept` is the reader's until it is destroyed, `length` receives its size. */
+EXPORT(tokenizer_reader_create) int32_t clip_wasm_tokenizer_reader_create(clip_tokenizer_reader **out, uint32_t clean) {
+    return clip_tokenizer_reader_create(out, clean != 0);
+}
+EXPORT(tokenizer_reader_destroy) void clip_wasm_tokenizer_reader_destroy(clip_tokenizer_reader *reader) {
+    clip_tokenizer_reader_destroy(reader);
+}
+EXPORT(tokenizer_reader_push)
+int32_t clip_wasm_tokenizer_reader_push(clip_tokenizer_reader *reader, const uint8_t *bytes, size_t length) {
+    return clip_tokenizer_reader_push(reader, bytes, length);
+}
+EXPORT(tokenizer_reader_finish) int32_t clip_wasm_tokenizer_reader_finish(clip_tokenizer_reader *reader) {
+    return clip_tokenizer_reader_finish(reader);
+}
+EXPORT(tokenizer_reader_detail) const char *clip_wasm_tokenizer_reader_detail(const clip_tokenizer_reader *reader) {
+    return clip_tokenizer_reader_detail(reader);
+}
+EXPORT(tokenizer_reader_kept) const uint8_t *clip_wasm_tokenizer_reader_kept(const clip_tokenizer_reader *reader, size_t *length) {
+    return clip_tokenizer_reader_kept(reader, length);
+}
+/* Answers the id that fills texts up, -1 if there is none; `left` receives 1 if in front. */
+EXPORT(tokenizer_padding) int32_t clip_wasm_tokenizer_padding(const clip_tokenizer *tokenizer, uint32_t *left) {
+    int in_front;
+    const uint32_t id = clip_tokenizer_padding(tokenizer, &in_front);
+    *left = (uint32_t)in_front;
+    return (int32_t)id;
+}
+
 /* ---- towers: kind 0 vision, 1 text; precision 0 f32, 1 q8, 2 q4; `out` receives the handle ---- */
 
 EXPORT(tower_create)

@@ -4,14 +4,14 @@
  * Stable codes, for programs; the message is for people.
  *
  * - model: `not-a-model` `not-found` `bad-manifest` `bad-config` `bad-file` `bad-shape` `bad-dtype` `missing-tensor` `bad-value`
- *   `bad-merges` `no-tokenizer` `unsupported` `unknown-tensor` `no-weights` `wrong-chunk` `wrong-size` `network`
+ *   `bad-merges` `bad-tokenizer` `no-tokenizer` `unsupported` `unknown-tensor` `no-weights` `wrong-chunk` `wrong-size` `network`
  * - pictures: `bad-image` `unknown-image-format` `bad-image-size` `tainted-image` `bad-input`
  * - text: `no-labels` `bad-label` `bad-text` `bad-template`
  * - running: `aborted` `disposed` `bad-argument` `out-of-memory` `no-simd` `no-wasm` `crashed` `worker`
  * - warnings only: `not-cached` `not-verified`
  *
  * @typedef {'not-a-model' | 'not-found' | 'bad-manifest' | 'bad-config' | 'bad-file' | 'bad-shape' | 'bad-dtype' | 'missing-tensor'
- *   | 'bad-value' | 'bad-merges' | 'no-tokenizer' | 'unsupported' | 'unknown-tensor' | 'no-weights' | 'wrong-chunk' | 'wrong-size' | 'network' | 'bad-image'
+ *   | 'bad-value' | 'bad-merges' | 'bad-tokenizer' | 'no-tokenizer' | 'unsupported' | 'unknown-tensor' | 'no-weights' | 'wrong-chunk' | 'wrong-size' | 'network' | 'bad-image'
  *   | 'unknown-image-format' | 'bad-image-size' | 'tainted-image' | 'bad-input' | 'no-labels' | 'bad-label' | 'bad-text'
  *   | 'bad-template' | 'aborted' | 'disposed' | 'bad-argument' | 'out-of-memory' | 'no-simd' | 'no-wasm' | 'crashed' | 'worker'
  *   | 'not-cached' | 'not-verified'} ClipErrorCode
@@ -47,6 +47,7 @@ const CODES = {
   [-11]: 'bad-image-size',
   [-12]: 'bad-merges',
   [-13]: 'bad-text',
+  [-20]: 'bad-tokenizer',
   [-14]: 'unknown-tensor',
 };
 

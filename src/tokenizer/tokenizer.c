@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "tokenizer/merges.h"
+#include "tokenizer/subwords.h"
 #include "tokenizer/unicode.h"
 
 /* Bytes of a run without white space; what is longer is cut into such parts. A word's encoding takes a hundred bytes of memory
@@ -19,12 +20,14 @@ static const char START[] = "<|startoftext|>", END[] = "<|endoftext|>";
 
 struct clip_tokenizer {
     clip_merges merges;
+    clip_subwords *subwords; /* owned; NULL: CLIP's own, by its merges */
 };
 
 clip_status clip_tokenizer_create(clip_tokenizer **out, const char *merges, size_t length, uint32_t vocabulary) {
     *out = NULL;
+    if (length > 4 && memcmp(merges, "TKW1", 4) == 0) return clip_tokenizer_open(out, (const uint8_t *)merges, length);
     if (vocabulary && vocabulary < CLIP_FIRST_MERGE + 2) return CLIP_ERROR_MERGES;
-    clip_tokenizer *tokenizer = malloc(sizeof *tokenizer);
+    clip_tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
     if (!tokenizer) return CLIP_ERROR_MEMORY;
     clip_status status =
         clip_merges_read(&tokenizer->merges, merges, length, vocabulary ? vocabulary - CLIP_FIRST_MERGE - 2 : UINT32_MAX);
@@ -39,10 +42,35 @@ clip_status clip_tokenizer_create(clip_tokenizer **out, const char *merges, size
 void clip_tokenizer_destroy(clip_tokenizer *tokenizer) {
     if (!tokenizer) return;
     clip_merges_free(&tokenizer->merges);
+    if (tokenizer->subwords) clip_subwords_close(tokenizer->subwords);
+    free(tokenizer->subwords);
     free(tokenizer);
 }
 
-uint32_t clip_tokenizer_vocabulary(const clip_tokenizer *tokenizer) { return tokenizer->merges.symbols + 2; }
+clip_status clip_tokenizer_open(clip_tokenizer **out, const uint8_t *kept, size_t length) {
+    *out = NULL;
+    if (length > CLIP_MAX_SUBWORDS) return CLIP_ERROR_TOKENIZER;
+    clip_tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
+    uint8_t *block = malloc(length + !length);
+    clip_status status = CLIP_ERROR_MEMORY;
+    if (tokenizer) tokenizer->subwords = calloc(1, sizeof *tokenizer->subwords);
+    if (tokenizer && block && tokenizer->subwords) {
+        if (length) memcpy(block, kept, length);
+        status = clip_subwords_open(tokenizer->subwords, block, length); /* owns it now */
+    } else free(block);
+    if (status == CLIP_OK) *out = tokenizer;
+    else clip_tokenizer_destroy(tokenizer);
+    return status;
+}
+
+uint32_t clip_tokenizer_padding(const clip_tokenizer *tokenizer, int *left) {
+    *left = tokenizer->subwords && tokenizer->subwords->header->pad_left;
+    return tokenizer->subwords ? tokenizer->subwords->header->pad : CLIP_NO_PIECE;
+}
+
+uint32_t clip_tokenizer_vocabulary(const clip_tokenizer *tokenizer) {
+    return tokenizer->subwords ? clip_subwords_vocabulary(tokenizer->subwords) : tokenizer->merges.symbols + 2;
+}
 
 /* ---- ids so far, and scratch for one word ---- */
 
@@ -244,6 +272,7 @@ clip_status clip_tokenizer_encode(const clip_tokenizer *tokenizer, const char *t
     *count = 0;
     if (capacity < 2) return CLIP_ERROR_ARGUMENT;
     if (!clip_utf8_valid(text, length)) return CLIP_ERROR_TEXT;
+    if (tokenizer->subwords) return clip_subwords_encode(tokenizer->subwords, text, length, ids, capacity, count);
     encoder e = {.merges = &tokenizer->merges, .ids = ids, .capacity = capacity};
     clip_status status = CLIP_OK;
     put(&e, tokenizer->merges.symbols);

@@ -18,8 +18,30 @@ static ptrdiff_t last_at_most(const uint32_t *table, size_t count, uint32_t key)
     return (ptrdiff_t)from - 1;
 }
 
+clip_category clip_character_category(uint32_t character) {
+    return (clip_category)(CATEGORY[last_at_most(CATEGORY, COUNT(CATEGORY), character << 5 | 31)] & 31);
+}
+
 clip_character clip_character_class(uint32_t character) {
-    return (clip_character)(CLASS[last_at_most(CLASS, COUNT(CLASS), character << 2 | 3)] & 3);
+    if ((character >= 9 && character <= 13) || character == 0x85) return CLIP_CHARACTER_SPACE; /* controls by category */
+    const clip_category category = clip_character_category(character);
+    if (category >= CLIP_CATEGORY_LU && category <= CLIP_CATEGORY_LO) return CLIP_CHARACTER_LETTER;
+    if (category >= CLIP_CATEGORY_ND && category <= CLIP_CATEGORY_NO) return CLIP_CHARACTER_NUMBER;
+    return category >= CLIP_CATEGORY_ZS && category <= CLIP_CATEGORY_ZP ? CLIP_CHARACTER_SPACE : CLIP_CHARACTER_OTHER;
+}
+
+int clip_character_is_punctuation(uint32_t c) {
+    if (c < 0x80) return c > ' ' && c < 0x7f && !((c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z'));
+    const clip_category category = clip_character_category(c);
+    return category >= CLIP_CATEGORY_PC && category <= CLIP_CATEGORY_PO;
+}
+
+int clip_character_is_word(uint32_t c) {
+    const clip_category category = clip_character_category(c);
+    if (category >= CLIP_CATEGORY_LU && category <= CLIP_CATEGORY_NL) return 1;
+    const int circled = (c >= 0x24b6 && c <= 0x24e9) || (c >= 0x1f130 && c <= 0x1f149) || (c >= 0x1f150 && c <= 0x1f169) ||
+                        (c >= 0x1f170 && c <= 0x1f189);
+    return category == CLIP_CATEGORY_PC || c == 0x200c || c == 0x200d || circled;
 }
 
 size_t clip_character_lower(uint32_t character, uint32_t to[2]) {
@@ -165,7 +187,7 @@ static size_t compose_all(uint32_t *items, size_t count) {
     return used;
 }
 
-clip_status clip_utf8_compose(const char *text, size_t length, char **to, size_t *to_length) {
+static clip_status normalize(int composed, const char *text, size_t length, char **to, size_t *to_length) {
     if (length > SIZE_MAX / 32) return CLIP_ERROR_MEMORY;
     const size_t room =
         length + length / 2 + 4; /* U+0390, two bytes, decomposes to three characters; the build checks that none does worse */
@@ -185,11 +207,19 @@ clip_status clip_utf8_compose(const char *text, size_t length, char **to, size_t
         }
     }
     order_marks(items + count - marks, marks, items + room);
-    count = compose_all(items, count);
+    if (composed) count = compose_all(items, count);
     *to = malloc(4 * count + 1);
     *to_length = 0;
     if (*to)
-        for (size_t i = 0; i < count; i++) *to_length += clip_utf8_encode(items[i], *to + *to_length);
+        for (size_t i = 0; i < count; i++) *to_length += clip_utf8_encode(items[i] & ITEM_CHARACTER, *to + *to_length);
     free(items);
     return *to ? CLIP_OK : CLIP_ERROR_MEMORY;
+}
+
+clip_status clip_utf8_compose(const char *text, size_t length, char **to, size_t *to_length) {
+    return normalize(1, text, length, to, to_length);
+}
+
+clip_status clip_utf8_decompose(const char *text, size_t length, char **to, size_t *to_length) {
+    return normalize(0, text, length, to, to_length);
 }

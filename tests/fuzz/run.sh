@@ -24,7 +24,7 @@ most() {
   case $1 in
     tower) echo 40000 ;;
     image | converter) echo 4096 ;;
-    config | safetensors) echo 1500 ;;
+    config | safetensors | tokenizer_json) echo 1500 ;;
     *) echo 400 ;;
   esac
 }

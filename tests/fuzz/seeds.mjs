@@ -1,5 +1,5 @@
 // Makes the fuzzers' seeds that are not pictures: node tests/fuzz/seeds.mjs. What it makes is committed, in tests/fuzz/seeds/.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { random } from '../js/helpers/model.js';
@@ -317,3 +317,56 @@ put('exif', 'hex-bare', `\nexif\n      26\n${tiff(true, 3, 5).toString('hex').to
 put('exif', 'xmp', '<rdf:Description tiff:Orientation="7" t="tiff:Orientation"/>');
 put('exif', 'xmp-element', '<tiff:Orientation>3</tiff:Orientation>');
 put('exif', 'xmp-range', '<a tiff:Orientation="9"/>');
+
+// ---- tokenizer.json: those of tests/tokenizers with a dozen pieces each, and the steps that none of them has ----
+
+const small = (entries, isList) => (isList ? entries : Object.fromEntries(entries));
+const files = readdirSync(join(FOLDER, '../../tokenizers')).filter(name => name.endsWith('.json'));
+const tokenizers = files.map(name => JSON.parse(readFileSync(join(FOLDER, '../../tokenizers', name), 'utf8')));
+for (const [i, file] of tokenizers.entries()) {
+  const isList = Array.isArray(file.model.vocab);
+  const entries = isList ? file.model.vocab : Object.entries(file.model.vocab);
+  const merges = file.model.merges?.slice(0, 3) ?? [];
+  const needed = new Set(merges.flatMap(([a, b]) => [a, b, a + b]));
+  file.model.vocab = small([...entries.slice(0, 8), ...entries.filter(([piece], at) => at >= 8 && needed.has(piece))], isList);
+  if (file.model.merges) file.model.merges = merges;
+  if (file.normalizer.normalizers) file.normalizer.normalizers = file.normalizer.normalizers.filter(({ type }) => type !== 'Precompiled');
+  file.added_tokens = file.added_tokens.slice(0, 3);
+  put('tokenizer_json', files[i], [0], JSON.stringify(file));
+}
+// "a" becomes "b" (a double array of three units that lead somewhere, then "b")
+const units = new Uint32Array(256);
+units[0] = 1 << 10;
+units[1 ^ 97] = 97 | (1 << 8) | (2 << 10);
+units[1 ^ 97 ^ 2] = 1 << 31;
+const charsmap = Buffer.concat([Buffer.from(Uint32Array.of(units.byteLength).buffer), Buffer.from(units.buffer), Buffer.from('b\0')]);
+const steps = {
+  added_tokens: [
+    { id: 3, content: 'A b', normalized: true, lstrip: true, rstrip: true },
+    { id: 4, content: 'dog', single_word: true, normalized: false },
+  ],
+  normalizer: {
+    type: 'Sequence',
+    normalizers: [
+      { type: 'NFD' },
+      { type: 'StripAccents' },
+      { type: 'NFC' },
+      { type: 'Precompiled', precompiled_charsmap: charsmap.toString('base64') },
+      { type: 'Replace', pattern: { Regex: '[a-c\\s]{2,}' }, content: 'x' },
+      { type: 'Prepend', prepend: '_' },
+    ],
+  },
+  pre_tokenizer: {
+    type: 'Sequence',
+    pretokenizers: [
+      { type: 'Whitespace' },
+      { type: 'Punctuation', behavior: 'Contiguous' },
+      { type: 'Digits', individual_digits: true },
+      { type: 'Split', pattern: { String: 'o' }, behavior: 'MergedWithNext', invert: true },
+      { type: 'Metaspace', replacement: '_', prepend_scheme: 'first', split: true },
+    ],
+  },
+  post_processor: { type: 'RobertaProcessing', sep: ['</s>', 2], cls: ['<s>', 1] },
+  model: { type: 'BPE', vocab: { a: 0, b: 1, ab: 2, o: 3, _: 4 }, merges: ['a b'], unk_token: 'o', fuse_unk: true, byte_fallback: true },
+};
+put('tokenizer_json', 'steps.json', [2], JSON.stringify(steps));

@@ -12,7 +12,7 @@
  */
 import { ClipError } from '../error.js';
 import { Instance } from './instance.js';
-import { Converter, STAGING, Tokenizer, Tower } from './tower.js';
+import { Converter, STAGING, Tokenizer, TokenizerReader, Tower } from './tower.js';
 import { compile } from './wasm.js';
 
 /** @typedef {'f32' | 'q8' | 'q4'} Dtype */
@@ -153,7 +153,16 @@ export class Engine {
     });
   }
 
-  /** @param {Uint8Array} merges text of merges.txt @param {number} [vocabulary] entries to take, 0 for all @returns {Tokenizer} */
+  /** What turns a tokenizer.json into the form that openTokenizer takes. @param {{ clean?: boolean }} [options] clean: texts are made
+   *  canonical first, see src/tokenizer/tokenizer.h @returns {TokenizerReader} */
+  openTokenizerReader({ clean = false } = {}) {
+    const { instance, cell } = this;
+    instance.run(() => 'tokenizer', 'tokenizer_reader_create', cell, Number(clean));
+    return new TokenizerReader(this, instance.u32(cell, 1)[0]);
+  }
+
+  /** @param {Uint8Array} merges text of merges.txt, or a kept form @param {number} [vocabulary] merges: entries to take, 0 for all
+   *  @returns {Tokenizer} */
   openTokenizer(merges, vocabulary = 0) {
     return this.instance.scope(alloc => {
       const list = alloc(merges.length + 1);

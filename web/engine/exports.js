@@ -20,6 +20,13 @@
  * @property {(tokenizer: i32) => void} tokenizer_destroy
  * @property {(tokenizer: i32) => i32} tokenizer_vocabulary
  * @property {(tokenizer: i32, text: i32, length: i32, ids: i32, capacity: i32, count: i32) => i32} tokenizer_encode
+ * @property {(out: i32, clean: i32) => i32} tokenizer_reader_create
+ * @property {(reader: i32) => void} tokenizer_reader_destroy
+ * @property {(reader: i32, bytes: i32, length: i32) => i32} tokenizer_reader_push
+ * @property {(reader: i32) => i32} tokenizer_reader_finish
+ * @property {(reader: i32) => i32} tokenizer_reader_detail
+ * @property {(reader: i32, length: i32) => i32} tokenizer_reader_kept
+ * @property {(tokenizer: i32, left: i32) => i32} tokenizer_padding
  * @property {(out: i32, engine: i32, kind: i32, config: i32, length: i32, precision: i32) => i32} tower_create
  * @property {(out: i32, engine: i32, kind: i32, config: i32, length: i32) => i32} tower_sketch
  * @property {(tower: i32) => void} tower_destroy

@@ -200,12 +200,58 @@ export class Converter extends Reader {
   }
 }
 
+/** Reads a tokenizer.json as it streams; see src/tokenizer/tokenizer.h. */
+export class TokenizerReader {
+  /** @param {Engine} engine @param {number} handle */
+  constructor(engine, handle) {
+    this.engine = engine;
+    this.handle = handle;
+  }
+
+  /** @param {'tokenizer_reader_push' | 'tokenizer_reader_finish'} name @param {...number} args */
+  #run(name, ...args) {
+    const { instance } = this.engine;
+    const what = () => {
+      const detail = instance.string(instance.call('tokenizer_reader_detail', this.handle));
+      return `tokenizer.json${detail && ` (${detail})`}`;
+    };
+    instance.run(what, /** @type {any} */ (name), this.handle, ...args);
+  }
+
+  /** @param {Uint8Array} bytes */
+  push(bytes) {
+    const { instance, staging } = this.engine;
+    for (let at = 0; at < bytes.length; at += STAGING) {
+      const part = bytes.subarray(at, at + STAGING);
+      instance.u8(staging, part.length).set(part);
+      this.#run('tokenizer_reader_push', staging, part.length);
+    }
+  }
+
+  /** Ends the file; its kept form, for openTokenizer and openConverter. @returns {Uint8Array} */
+  finish() {
+    const { instance, cell } = this.engine;
+    this.#run('tokenizer_reader_finish');
+    const kept = instance.call('tokenizer_reader_kept', this.handle, cell);
+    return instance.u8(kept, instance.u32(cell, 1)[0]).slice();
+  }
+
+  free() {
+    if (this.handle && !this.engine.instance.crashed) this.engine.instance.call('tokenizer_reader_destroy', this.handle);
+    this.handle = 0;
+  }
+}
+
 export class Tokenizer {
   /** @param {Engine} engine @param {number} handle */
   constructor(engine, handle) {
     this.engine = engine;
     this.handle = handle;
-    this.vocabulary = engine.instance.call('tokenizer_vocabulary', handle);
+    const { instance, cell } = engine;
+    this.vocabulary = instance.call('tokenizer_vocabulary', handle);
+    const id = instance.call('tokenizer_padding', handle, cell);
+    /** What fills texts up where a tower wants that. @type {{ id: number, left: boolean } | null} */
+    this.padding = id < 0 ? null : { id, left: instance.u32(cell, 1)[0] === 1 };
   }
 
   /** @param {string} text @param {number} capacity ids at most; longer texts are cut before the end token @returns {Uint32Array} */
