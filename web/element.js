@@ -12,6 +12,7 @@
  * Style: `--clip-accent`, and the parts `drop`, `photo`, `ranking`, `label`, `score`, `bar`. What the element contains replaces the
  * words of the drop zone.
  */
+import { joinLabels, splitLabels } from './labels.js';
 import { Clip, DEFAULT_TEMPLATE } from './index.js';
 
 /** @typedef {import('./pictures/input.js').ImageInput} ImageInput */
@@ -73,15 +74,12 @@ export class ClipClassifier extends Base {
   }
 
   get labels() {
-    return (this.getAttribute('labels') ?? '')
-      .split(',')
-      .map(label => label.trim())
-      .filter(Boolean);
+    return splitLabels(this.getAttribute('labels') ?? '');
   }
 
   /** @param {string[]} labels */
   set labels(labels) {
-    this.setAttribute('labels', labels.join(','));
+    this.setAttribute('labels', joinLabels(labels));
   }
 
   get photo() {

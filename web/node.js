@@ -57,8 +57,9 @@ export class Clip extends Base {
   /** @protected @override @param {import('./pictures/input.js').ImageInput} input @param {string} label */
   static async picture(input, label) {
     const path = input instanceof URL && input.protocol === 'file:' ? fileURLToPath(input) : input;
-    if (typeof path !== 'string' || /^(https?|data|blob):/.test(path)) return Base.picture(input, label);
-    return { picture: { label: path, path: resolve(path) } }; // the worker reads it
+    if (typeof path !== 'string' || /^(https?|data|blob):/i.test(path)) return Base.picture(input, label);
+    const name = path.length > 300 ? `${path.slice(0, 297)}…` : path;
+    return { picture: { label: name, path: resolve(path) } }; // the worker reads it
   }
 }
 

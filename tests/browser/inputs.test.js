@@ -21,13 +21,13 @@ before(async () => {
   browser = await startChromium();
   const mounts = {
     '/model/': await makeOwnModel(),
-    ...(needsShared.skip ? {} : { '/images/': join(SHARED, 'data/images') }),
+    ...(needsShared.skip ? {} : { '/images/': join(SHARED, 'data/images'), '/field/': join(SHARED, 'data/field/pictures') }),
   };
   elsewhere = await startSite({ mounts, isolated: false });
   site = await startSite({
     mounts,
     isolated: false,
-    csp: `script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' blob:; worker-src 'self'`,
+    csp: `script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' blob: data:; worker-src 'self'`,
   });
   page = await browser.page(site);
   await page.evaluate(async () => {
@@ -181,6 +181,196 @@ describe('pictures of others', needsShared, () => {
     assert.ok(report.length >= 4);
     if (process.env.VERBOSE) console.log(report.join('\n'));
   });
+});
+
+/** What cropOf makes of bytes in the page, without a worker. @param {string} address @returns {Promise<number[] | string>} */
+const cropInPage = (address, size = 224) =>
+  page.evaluate(
+    async ({ address, size }) => {
+      const [{ Engine }, { cropOf }] = await Promise.all([import('/web/engine/engine.js'), import('/web/pictures/picture.js')]);
+      window.engine ??= await Engine.create({ wasm: '/web/wasm/clip-simd.wasm' });
+      const bytes = address.startsWith('/')
+        ? new Uint8Array(await (await fetch(address)).arrayBuffer())
+        : Uint8Array.from(atob(address), c => c.charCodeAt(0));
+      return cropOf(window.engine, { label: 'it', bytes }, size).then(
+        crop => Array.from(crop),
+        error => error.code,
+      );
+    },
+    { address, size },
+  );
+
+/** @param {ArrayLike<number>} a @param {ArrayLike<number>} b */
+const largest = (a, b) => Array.from(a).reduce((most, value, i) => Math.max(most, Math.abs(value - b[i])), 0);
+
+test('pictures after public reports: as Pillow reads them, or refused, or what they were', needsShared, async () => {
+  const { pictures } = JSON.parse(await readFile(join(SHARED, 'data/field/pictures.json'), 'utf8'));
+  await cropInPage('/field/gif--pixel-35-bytes.gif', 1); // makes the engine
+  const wrong = await page.evaluate(async list => {
+    const { cropOf } = await import('/web/pictures/picture.js');
+    const crop = async name => {
+      const bytes = new Uint8Array(await (await fetch(`/field/${name}`)).arrayBuffer());
+      return cropOf(window.engine, { label: name, bytes }, 224).catch(error => error.code);
+    };
+    const differ = (a, b) => a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i])), 0);
+    const whole = await crop('png-ends--many-idats.png.crop224.png');
+    const found = [];
+    for (const { file, pillow } of list) {
+      if (file === 'png-colours--grey16.png') continue; // Pillow clips it, we scale it
+      const ours = await crop(file);
+      if (pillow) {
+        // browsers do not care about checksums
+        const read = typeof ours !== 'string' && !(/bad/.test(file) && file.endsWith('.png') && differ(ours, whole) <= 1);
+        if (read || (typeof ours === 'string' && !/^(bad-image|unknown-image-format)$/.test(ours))) found.push(`${file}: ${read || ours}`);
+        continue;
+      }
+      const difference = typeof ours === 'string' ? ours : differ(ours, await crop(`${file}.crop224.png`));
+      if (!(difference <= (/\.(jpg|mpo)$/.test(file) ? 4 : 1))) found.push(`${file}: ${difference}`);
+    }
+    return found;
+  }, pictures);
+  assert.equal(pictures.length, 107);
+  assert.deepEqual(wrong, []);
+});
+
+test('transparent parts of WebP and AVIF keep their colours', async () => {
+  // 16x12, red 16 x, green 20 y, blue 255 - 8 x - 8 y; alpha 0 left of 8, 16 x left of 12, then 255. Written by Pillow 9.4: WebP lossless
+  // and exact, AVIF of quality 100 and 4:4:4, which is within 2 of that by itself
+  const webp = 'UklGRjoAAABXRUJQVlA4TC4AAAAvD8ACEJkKRPQ/NhHR/zCYadvGIMof7e79GYjj/xMIQuSBZy6ZnoxcXS1NangX';
+  const avif =
+    'AAAAIGZ0eXBhdmlmAAAAAGF2aWZtaWYxbWlhZk1BMUEAAAGGbWV0YQAAAAAAAAAhaGRscgAAAAAAAAAAcGljdAAAAAAAAAAAAAAAAAAAAAAOcGl0bQAAAA' +
+    'AAAQAAACxpbG9jAAAAAEQAAAIAAQAAAAEAAAHLAAABPAACAAAAAQAAAa4AAAAdAAAAQmlpbmYAAAAAAAIAAAAaaW5mZQIAAAAAAQAAYXYwMUNvbG9yAAAA' +
+    'ABppbmZlAgAAAAACAABhdjAxQWxwaGEAAAAAGmlyZWYAAAAAAAAADmF1eGwAAgABAAEAAADDaXBycAAAAJ1pcGNvAAAAFGlzcGUAAAAAAAAAEAAAAAwAAA' +
+    'AQcGl4aQAAAAADCAgIAAAADGF2MUOBIAAAAAAAE2NvbHJuY2x4AAEADQAGgAAAAA5waXhpAAAAAAEIAAAADGF2MUOBABwAAAAAOGF1eEMAAAAAdXJuOm1w' +
+    'ZWc6bXBlZ0I6Y2ljcDpzeXN0ZW1zOmF1eGlsaWFyeTphbHBoYQAAAAAeaXBtYQAAAAAAAAACAAEEAQKDBAACBAEFhgcAAAFhbWRhdBIACgUYDP75VDISRA' +
+    'AA88CS1e1ex43dcZzKKrXwEgAKCDgM/vlAQ0GkMq0CEAAA0KLfZr8bXx8Kj/u5HmsHd5SyL+pif2PJGxFBvadEOcLcpDJhwLxsnBG81t2nO46H5fnfm/MJ' +
+    '+iZp4B1eLnFQ0g//pU94aSK01pSyVc5przaR1C0F8sh/9alQRP7okJhsmVvP5RpjOZD8x4Z8exBtkLKUhuz/QSIMO8FYWpuLyRlHpONRIMpS35FM6m58uA' +
+    'QrcWl75ESIke2ByTw0UknzOFrCoo+jb/EMd01V3hZ9rSb1pY4qAmIo/xQvNjAIO2UjjeUUYtkMvaHlldSNG2OX4ppSKj9ndj4u2b5nsCwxMYg2jh9/+ieO' +
+    'Gk/tiXd9juiANv69Ob5sHCgxa16j3VYktbcgwyTPGzcJD07nBv9WG1pAmIT45P4JFnXngLd2PnDzUvgLn6+E4vdWgA==';
+  const rgb = Uint8Array.from({ length: 12 * 12 * 3 }, (_, i) => {
+    const [x, y] = [(Math.floor(i / 3) % 12) + 2, Math.floor(i / 36)];
+    return [16 * x, 20 * y, 255 - 8 * x - 8 * y][i % 3];
+  });
+  const found = await cropInPage(webp, 12);
+  assert.ok(Array.isArray(found) && largest(found, rgb) === 0, `WebP: ${Array.isArray(found) ? largest(found, rgb) : found}`);
+  const other = await cropInPage(avif, 12);
+  assert.ok(Array.isArray(other) && largest(other, rgb) <= 2, `AVIF: ${Array.isArray(other) ? largest(other, rgb) : other}`);
+});
+
+test('a photo is upright however it is given', needsShared, async () => {
+  const results = await page.evaluate(async () => {
+    const { outcome } = window;
+    const address = '/images/exif-landscape-6.jpg';
+    const blob = await (await fetch(address)).blob();
+    const own = URL.createObjectURL(blob);
+    const gone = URL.createObjectURL(blob);
+    const image = async (src, rest = {}) => {
+      const made = Object.assign(new Image(), { src, ...rest });
+      await made.decode();
+      return made;
+    };
+    const goneImage = await image(gone);
+    URL.revokeObjectURL(gone);
+    const candidates = Object.assign(new Image(), { srcset: `${address} 1x` });
+    const dataAddress = await new Promise(resolve => {
+      const reader = new FileReader();
+      reader.onload = () => resolve(reader.result);
+      reader.readAsDataURL(blob);
+    });
+    return {
+      file: await outcome(new File([blob], 'x.jpg')),
+      url: await outcome(new URL(address, location.href)),
+      'data:': await outcome(new URL(dataAddress)),
+      img: await outcome(await image(address)),
+      'img with blob:': await outcome(await image(own)),
+      'img with data:': await outcome(await image(dataAddress)),
+      'img with srcset alone': await outcome(candidates),
+      'bitmap, roughly': await outcome(await createImageBitmap(blob)),
+      'img whose blob: is gone, roughly': await outcome(goneImage),
+    };
+  });
+  for (const [name, embedding] of Object.entries(results)) {
+    if (!name.endsWith('roughly')) close(embedding, results.file, name);
+    else {
+      assert.ok(Array.isArray(embedding), `${name}: ${embedding}`);
+      const dot = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0);
+      const cosine = dot(embedding, results.file) / Math.sqrt(dot(embedding, embedding) * dot(results.file, results.file));
+      assert.ok(cosine > 0.9999, `${name}: ${cosine}`);
+    }
+  }
+});
+
+test('ImageData of floats, canvases that were given away, and long addresses', async () => {
+  const results = await page.evaluate(async () => {
+    const { outcome, draw } = window;
+    const canvas = draw();
+    const context = canvas.getContext('2d');
+    const eight = context.getImageData(0, 0, 60, 40);
+    let floats = null;
+    try {
+      floats = new ImageData(60, 40, { pixelFormat: 'rgba-float16' });
+      if (floats.data instanceof Uint8ClampedArray) floats = null;
+      else for (let i = 0; i < eight.data.length; i++) floats.data[i] = eight.data[i] / 255;
+    } catch {} // not known here
+    const placeholder = Object.assign(document.createElement('canvas'), { width: 60, height: 40 });
+    const given = placeholder.transferControlToOffscreen();
+    draw(given);
+    const lost = new OffscreenCanvas(60, 40);
+    structuredClone(lost, { transfer: [lost] });
+    const message = input =>
+      window.clip.encode(input).then(
+        () => '',
+        error => `${error.code} ${error.message.length < 400}`,
+      );
+    return {
+      eight: await outcome(eight),
+      floats: floats ? await outcome(floats) : 'none',
+      offscreen: await outcome(given),
+      lost: await outcome(lost),
+      long: await message(new URL(`data:image/png;base64,${'!'.repeat(300000)}`)),
+    };
+  });
+  if (results.floats !== 'none') close(results.floats, results.eight, 'floats');
+  close(results.offscreen, results.eight, 'offscreen');
+  assert.match(String(results.lost), /^bad-(input|image-size)$/);
+  assert.equal(results.long, 'bad-input true');
+});
+
+test('data: addresses are read as fetch reads them', async () => {
+  const [differ, fetched] = await page.evaluate(async () => {
+    const { bytesOfDataAddress } = await import('/web/pictures/input.js');
+    const addresses = [
+      'data:,abc',
+      'data:text/plain,a%20b%2',
+      'data:,%ff%FE%zz%4',
+      'data:;base64,aGVs bG8=',
+      'data:image/png; BASE64 ,aGVsbG8',
+      'data:image/png;base64;x=1,aGVsbG8',
+      'data:;base64,aGVsbG8%3D',
+      'data:;base64,a',
+      'data:,a#b',
+      'data:,a?b,c',
+      'data:,%C3%A9é',
+      'data:;base64,####',
+      'DATA:;base64,AA==',
+    ];
+    const read = await Promise.all(
+      addresses.map(async address => {
+        const theirs = await fetch(address).then(
+          async response => String(new Uint8Array(await response.arrayBuffer())),
+          () => 'refused',
+        );
+        let ours = 'refused';
+        try {
+          ours = String(bytesOfDataAddress(new URL(address).href, 'it'));
+        } catch {}
+        return { address, theirs, ours };
+      }),
+    );
+    return [read.filter(({ theirs, ours }) => theirs !== ours), read.filter(({ theirs }) => theirs !== 'refused').length];
+  });
+  assert.deepEqual(differ, []);
+  assert.ok(fetched > 8, `${fetched} were fetched`);
 });
 
 test('EXIF orientation in a WebP is applied once', async () => {

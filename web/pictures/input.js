@@ -16,7 +16,40 @@ const isA = (input, type) =>
 const AS_STORED = { premultiplyAlpha: 'none', colorSpaceConversion: 'none', imageOrientation: 'from-image' };
 
 /** @param {string} url shortened for messages */
-const short = url => (url.length > 100 ? url.slice(0, 97) + '…' : url);
+const short = url => (url.length > 100 ? `${url.slice(0, 97)}…` : url);
+
+/** What is between % and two hexadecimal digits is a byte; a % before anything else is itself. @param {string} text @returns {Uint8Array} */
+function percentDecoded(text) {
+  const bytes = new TextEncoder().encode(text);
+  let length = 0;
+  for (let at = 0; at < bytes.length; at++) {
+    const hex = bytes[at] === 0x25 ? String.fromCharCode(...bytes.subarray(at + 1, at + 3)) : '';
+    const coded = /^[\da-f]{2}$/i.test(hex);
+    bytes[length++] = coded ? parseInt(hex, 16) : bytes[at];
+    if (coded) at += 2;
+  }
+  return bytes.subarray(0, length);
+}
+
+/**
+ * The bytes of a data: address as fetch would give them (Fetch, "data: URL processor"). Not fetched, since a Content-Security-Policy
+ * may forbid that.
+ * @param {string} href @param {string} label
+ */
+export function bytesOfDataAddress(href, label) {
+  const [, type, data] = /^data:([^,]*),(.*)$/is.exec(href.replace(/#.*$/s, '')) ?? [];
+  if (data === undefined) throw new ClipError('bad-input', `${label} is a data: address without a comma.`);
+  const bytes = percentDecoded(data);
+  if (!/; *base64 *$/i.test(type)) return bytes;
+  try {
+    const text = Array.from({ length: Math.ceil(bytes.length / 8192) }, (_, i) =>
+      String.fromCharCode(...bytes.subarray(i * 8192, (i + 1) * 8192)),
+    );
+    return Uint8Array.from(atob(text.join('')), c => c.charCodeAt(0));
+  } catch (error) {
+    throw new ClipError('bad-input', `${label} is a data: address whose base64 is malformed.`, error);
+  }
+}
 
 /** @param {string} address @param {string} label @returns {Prepared} */
 function fromAddress(address, label) {
@@ -27,12 +60,7 @@ function fromAddress(address, label) {
     throw new ClipError('bad-input', `${label}: ${JSON.stringify(short(address))} is no address.`, error);
   }
   if (url.protocol !== 'data:') return { picture: { label: short(url.href), url: url.href } };
-  // read here, since a Content-Security-Policy may forbid to fetch it
-  const [, base64, data] = /^data:[^,]*?(;base64)?,(.*)$/s.exec(url.href) ?? [];
-  if (data === undefined) throw new ClipError('bad-input', `${label} is a malformed data: address.`);
-  const text = decodeURIComponent(data);
-  const bytes = base64 ? Uint8Array.from(atob(text), c => c.charCodeAt(0)) : new TextEncoder().encode(text);
-  return { picture: { label, bytes } };
+  return { picture: { label, bytes: bytesOfDataAddress(url.href, label) } };
 }
 
 /** @param {string} label @param {number} width @param {number} height */
@@ -53,25 +81,31 @@ async function fromBitmapSource(source, label) {
   }
 }
 
-/** Whether reading pixels of a canvas is forbidden; one pixel of it tells. @param {any} canvas @param {string} label */
-function refuseTainted(canvas, label) {
-  try {
-    canvas.getContext('2d')?.getImageData(0, 0, 1, 1);
-  } catch (error) {
-    throw new ClipError('tainted-image', `${label} holds a picture from another origin, so its pixels cannot be read.`, error);
-  }
-}
+/** ImageData may hold floats, of which 1 is full brightness. @param {ArrayLike<number>} data @returns {Uint8ClampedArray} */
+const eightBits = data => (data instanceof Uint8ClampedArray ? data : Uint8ClampedArray.from(data, value => value * 255));
 
 /** @param {HTMLImageElement} image @param {string} label @returns {Promise<Prepared>} */
 async function fromImage(image, label) {
-  const address = image.currentSrc || image.src;
-  if (!address) throw new ClipError('bad-input', `${label} is an <img> without a source.`);
-  if (address.startsWith('data:image/svg') || /\.svg([?#]|$)/i.test(address)) return drawn(image, label);
+  // the file's own bytes are better than what the browser would draw: they say how the camera was held, and keep what is transparent
+  let address = image.currentSrc || image.src;
+  if (!address && !image.srcset && !image.closest('picture')) throw new ClipError('bad-input', `${label} is an <img> without a source.`);
+  if (!address) {
+    await image.decode().catch(() => {}); // among several, the browser chooses once it loads it
+    address = image.currentSrc;
+  }
+  if (!address || /^data:image\/svg/i.test(address) || /\.svg([?#]|$)/i.test(address)) return drawn(image, label);
   if (address.startsWith('data:')) return fromAddress(address, label);
-  // the file's own bytes are better than what the browser would draw; the worker finds them in the browser's cache
-  const { origin, protocol } = new URL(address);
-  if (origin === location.origin && protocol !== 'blob:') return fromAddress(address, label);
-  return drawn(image, label);
+  const { origin, protocol } = new URL(address, document.baseURI);
+  if (protocol === 'blob:') {
+    // it may be forbidden, or not be there any more though it is still shown
+    const blob = await fetch(address).then(
+      response => response.blob(),
+      () => null,
+    );
+    return blob && blob.type !== 'image/svg+xml' ? { picture: { label, blob } } : drawn(image, label);
+  }
+  // the worker finds them in the browser's cache
+  return origin === location.origin ? fromAddress(address, label) : drawn(image, label);
 }
 
 /** @param {HTMLImageElement} image @param {string} label */
@@ -96,7 +130,7 @@ export function prepare(input, label) {
   if (isA(input, 'Response')) return fromResponse(/** @type {Response} */ (input), label);
   if (isA(input, 'ImageData')) {
     const { data, width, height } = /** @type {ImageData} */ (input);
-    return { picture: { label, pixels: { data, width, height } } };
+    return { picture: { label, pixels: { data: eightBits(data), width, height } } };
   }
   if (isA(input, 'ImageBitmap')) {
     const bitmap = /** @type {ImageBitmap} */ (input);
@@ -107,7 +141,6 @@ export function prepare(input, label) {
   if (isA(input, 'HTMLCanvasElement') || isA(input, 'OffscreenCanvas')) {
     const canvas = /** @type {HTMLCanvasElement} */ (input);
     needPixels(label, canvas.width, canvas.height);
-    refuseTainted(canvas, label);
     return fromBitmapSource(canvas, label);
   }
   if (isA(input, 'HTMLVideoElement')) {

@@ -226,7 +226,9 @@ export class Session {
       const bytes = await this.readFile?.(path);
       if (bytes) return { label, bytes };
     } catch (error) {
-      throw new ClipError('not-found', `${label} cannot be read: ${/** @type {Error} */ (error).message}`, error);
+      const { code, message } = /** @type {NodeJS.ErrnoException} */ (error);
+      const why = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a folder' : (code ?? message.slice(0, 100));
+      throw new ClipError('not-found', `${label} cannot be read: ${why}.`, error);
     }
     throw new ClipError('bad-input', `${label}: files cannot be read by their path here.`);
   }

@@ -1,0 +1,41 @@
+/**
+ * Lists of labels as people have them: typed, pasted from a table or a text, or in a file.
+ *
+ * Between labels stand a comma (also the Chinese and Japanese ones), a semicolon, a tab, or a new line. Quotes keep them together, as
+ * in CSV: "Washington, D.C.", cat
+ */
+
+const BETWEEN = /[,;\t\n\r\v\f\u0085\u2028\u2029，、；;﹐﹑﹔､]/;
+/** Where quotes may begin a label. */
+const QUOTES = /** @type {Record<string, string>} */ ({ '"': '"', '“': '”', '„': '“', '«': '»', '「': '」' });
+
+/** @param {string} letter */
+export const isBetween = letter => BETWEEN.test(letter);
+
+/** @param {string} text @returns {string[]} without the empty ones; not without those that are there twice */
+export function splitLabels(text) {
+  /** @type {string[]} */
+  const labels = [];
+  let label = '';
+  let end = ''; // of the quotes that we are in
+  for (let at = 0; at < text.length; at++) {
+    const letter = text[at];
+    if (end && letter === end) {
+      if (end === '"' && text[at + 1] === '"')
+        label += text[++at]; // CSV doubles them
+      else end = '';
+    } else if (!end && !label.trim() && QUOTES[letter] && text.includes(QUOTES[letter], at + 1)) {
+      end = QUOTES[letter];
+      label = '';
+    } else if (!end && BETWEEN.test(letter)) {
+      labels.push(label);
+      label = '';
+    } else label += letter;
+  }
+  labels.push(label);
+  return labels.map(one => one.trim()).filter(Boolean);
+}
+
+/** The opposite: what splitLabels gives back. @param {string[]} labels */
+export const joinLabels = labels =>
+  labels.map(label => (BETWEEN.test(label) || QUOTES[label[0]] ? `"${label.replaceAll('"', '""')}"` : label)).join(', ');

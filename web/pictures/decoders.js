@@ -1,0 +1,209 @@
+/**
+ * Pictures that the core does not read, by whoever does: the browser, or in Node the package sharp, where it is installed.
+ *
+ * Colours come out as they are stored, also where they are transparent: CLIP was trained on pictures whose alpha was dropped. 2D
+ * canvases keep colours multiplied by alpha, so what is transparent is black there; they are used for opaque pictures alone.
+ */
+import { ClipError } from '../error.js';
+
+/** @typedef {{ data: Uint8Array | Uint8ClampedArray, width: number, height: number, orientation?: number }} Pixels */
+
+/** EXIF orientation in a WebP file, which some browsers apply and some do not. @param {Uint8Array} bytes */
+export function webpOrientation(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const tag = (/** @type {number} */ at) => String.fromCharCode(...bytes.subarray(at, at + 4));
+  if (bytes.length < 16 || tag(0) !== 'RIFF' || tag(8) !== 'WEBP') return 1;
+  for (let at = 12; at + 8 <= bytes.length; ) {
+    const length = view.getUint32(at + 4, true);
+    if (tag(at) === 'EXIF') return tiffOrientation(bytes.subarray(at + 8, at + 8 + length));
+    at += 8 + length + (length & 1);
+  }
+  return 1;
+}
+
+/** @param {Uint8Array} exif with or without the leading "Exif\0\0" */
+function tiffOrientation(exif) {
+  if (exif[0] === 0x45) exif = exif.subarray(6);
+  if (exif.length < 8) return 1;
+  const view = new DataView(exif.buffer, exif.byteOffset, exif.byteLength);
+  const little = exif[0] === 0x49;
+  const start = view.getUint32(4, little);
+  if (start + 2 > exif.length) return 1;
+  const entries = view.getUint16(start, little);
+  for (let at = start + 2, i = 0; i < entries && at + 12 <= exif.length; i++, at += 12) {
+    if (view.getUint16(at, little) !== 0x0112) continue;
+    const value = view.getUint16(at + 8, little);
+    return value >= 1 && value <= 8 ? value : 1;
+  }
+  return 1;
+}
+
+/** @param {Uint8Array | Uint8ClampedArray} rgba */
+function isOpaque(rgba) {
+  for (let i = 3; i < rgba.length; i += 4) if (rgba[i] !== 255) return false;
+  return true;
+}
+
+/** Whether colours are brighter than their alpha: then they were not multiplied by it. @param {Uint8Array} rgba */
+function isUnmultiplied(rgba) {
+  for (let i = 0; i < rgba.length; i += 4) {
+    if (rgba[i] > rgba[i + 3] || rgba[i + 1] > rgba[i + 3] || rgba[i + 2] > rgba[i + 3]) return true;
+  }
+  return false;
+}
+
+/** @type {WebGLRenderingContext | null | undefined} */
+let drawing;
+
+/** A bitmap's own values, by a texture. Null where there is no WebGL, or none so large. @param {ImageBitmap} bitmap */
+function throughTexture(bitmap) {
+  if (drawing === undefined || drawing?.isContextLost()) drawing = new OffscreenCanvas(1, 1).getContext('webgl');
+  const { width, height } = bitmap;
+  if (!drawing || width > drawing.getParameter(drawing.MAX_TEXTURE_SIZE) || height > drawing.getParameter(drawing.MAX_TEXTURE_SIZE))
+    return null;
+  const gl = drawing;
+  const texture = gl.createTexture();
+  const frame = gl.createFramebuffer();
+  gl.bindTexture(gl.TEXTURE_2D, texture);
+  gl.pixelStorei(gl.UNPACK_PREMULTIPLY_ALPHA_WEBGL, false);
+  gl.pixelStorei(gl.UNPACK_COLORSPACE_CONVERSION_WEBGL, gl.NONE);
+  gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, bitmap);
+  gl.bindFramebuffer(gl.FRAMEBUFFER, frame);
+  gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, texture, 0);
+  const rgba = new Uint8Array(width * height * 4);
+  gl.readPixels(0, 0, width, height, gl.RGBA, gl.UNSIGNED_BYTE, rgba);
+  const failed = gl.getError() !== gl.NO_ERROR;
+  gl.deleteFramebuffer(frame);
+  gl.deleteTexture(texture);
+  return failed ? null : rgba;
+}
+
+/** The same as a video's frame, which is what its bytes are. @param {ImageBitmap} bitmap */
+async function throughFrame(bitmap) {
+  if (typeof VideoFrame !== 'function') return null;
+  const frame = new VideoFrame(bitmap, { timestamp: 0 });
+  try {
+    const { format } = frame;
+    if (!/^(RGBA|BGRA)$/.test(format ?? '')) return null;
+    const pixels = new Uint8Array(frame.allocationSize());
+    const [{ offset, stride }] = await frame.copyTo(pixels);
+    if (offset !== 0 || stride !== bitmap.width * 4) return null;
+    if (format === 'BGRA') for (let i = 0; i < pixels.length; i += 4) [pixels[i], pixels[i + 2]] = [pixels[i + 2], pixels[i]];
+    return pixels;
+  } finally {
+    frame.close();
+  }
+}
+
+/**
+ * @param {ImageBitmap} bitmap @param {string} label @param {boolean} [unmultiplied] whether it was made so; else it is found out
+ * @returns {Promise<Pixels>}
+ */
+export async function bitmapPixels(bitmap, label, unmultiplied = false) {
+  const { width, height } = bitmap;
+  if (!width || !height) throw new ClipError('bad-image-size', `${label} has no pixels (${width}x${height}).`);
+  const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true, colorSpace: 'srgb' });
+  if (!context) throw new ClipError('out-of-memory', `${label}: there is no room for a canvas of ${width}x${height}.`);
+  context.drawImage(bitmap, 0, 0);
+  let data;
+  try {
+    data = context.getImageData(0, 0, width, height).data;
+  } catch (error) {
+    if (/** @type {DOMException} */ (error).name !== 'SecurityError') {
+      throw new ClipError('out-of-memory', `${label}: there is no room for its ${width}x${height} pixels.`, error);
+    }
+    throw new ClipError('tainted-image', `${label} comes from another origin, which does not allow its pixels to be read.`, error);
+  }
+  if (isOpaque(data)) return { data, width, height };
+  const own = throughTexture(bitmap) ?? (await throughFrame(bitmap));
+  return { data: own && (unmultiplied || isUnmultiplied(own)) ? own : data, width, height };
+}
+
+/** @param {Uint8Array} bytes @param {string} label @param {ClipError} refusal the core's @returns {Promise<Pixels>} */
+async function decodeInBrowser(bytes, label, refusal) {
+  const orientation = webpOrientation(bytes);
+  let bitmap;
+  try {
+    bitmap = await createImageBitmap(new Blob([/** @type {BlobPart} */ (bytes)]), {
+      premultiplyAlpha: 'none',
+      colorSpaceConversion: 'none',
+      // what the file's EXIF says about a WebP is applied by us; AVIF's own rotation is part of its decoding
+      imageOrientation: orientation === 1 ? 'from-image' : /** @type {ImageOrientation} */ ('none'),
+    });
+  } catch (error) {
+    if (refusal.code === 'bad-image') throw refusal;
+    throw new ClipError('unknown-image-format', `${label} is not a picture that this browser can read.`, error);
+  }
+  try {
+    return { ...(await bitmapPixels(bitmap, label, true)), orientation };
+  } finally {
+    bitmap.close();
+  }
+}
+
+/** What begins a file of a kind that sharp may read. @type {[string, RegExp][]} */
+const KINDS = [
+  ['WebP', /^RIFF....WEBP/s],
+  ['AVIF', /^....ftyp(avi[fs]|.{4,24}avi[fs])/s],
+  ['HEIC', /^....ftyp(hei[cxms]|hev[cx]|mif1|msf1)/s],
+  ['TIFF', /^(II[*+]|MM.[*+])/s],
+  ['JPEG XL', /^(ÿ\n|.{4}JXL )/s],
+  ['JPEG 2000', /^.{4}jP {2}/s],
+  ['SVG', /^\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<svg[\s>]/s],
+];
+
+/** @param {Uint8Array} bytes @returns {string | undefined} */
+function kindOf(bytes) {
+  const start = Array.from(bytes.subarray(0, 256), byte => String.fromCharCode(byte)).join('');
+  return KINDS.find(([, pattern]) => pattern.test(start))?.[0];
+}
+
+/** @type {Promise<any> | undefined} */
+let sharp;
+
+/** @param {Uint8Array} bytes @param {string} label @param {ClipError} refusal @returns {Promise<Pixels>} */
+async function decodeBySharp(bytes, label, refusal) {
+  const kind = kindOf(bytes);
+  if (!kind) {
+    if (refusal.code === 'bad-image') throw refusal;
+    throw new ClipError('unknown-image-format', `${label} is not a picture of a known format.`);
+  }
+  const name = 'sharp'; // not seen by bundlers: it is Node's, and optional
+  sharp ??= import(/* @vite-ignore */ /* webpackIgnore: true */ name).then(
+    ({ default: made }) => made,
+    () => null,
+  );
+  const make = await sharp;
+  if (!make) {
+    throw new ClipError('unknown-image-format', `${label} is ${kind}, which needs the optional package sharp (npm install sharp).`);
+  }
+  try {
+    const options = { failOn: 'truncated', ignoreIcc: true, limitInputPixels: 1 << 28 };
+    const { data, info } = await make(bytes, options)
+      .rotate()
+      .toColourspace('srgb')
+      .removeAlpha()
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    const pixels =
+      info.channels === 3 ? data : Uint8Array.from({ length: info.width * info.height * 3 }, (_, i) => data[Math.floor(i / 3)]);
+    return { data: pixels, width: info.width, height: info.height };
+  } catch (error) {
+    const { message } = /** @type {Error} */ (error);
+    const why = message.split('\n')[0].slice(0, 200);
+    const known = !/unsupported|not built|no .*(decoder|loader|codec)/i.test(message);
+    throw new ClipError(known ? 'bad-image' : 'unknown-image-format', `${label} is ${kind} that sharp cannot read: ${why}`, error);
+  }
+}
+
+/**
+ * @param {Uint8Array} bytes @param {string} label @param {ClipError} refusal the core's: of a format that it does not know, or broken
+ * @returns {Promise<Pixels>}
+ */
+export async function decodeElsewhere(bytes, label, refusal) {
+  if (typeof createImageBitmap === 'function' && typeof OffscreenCanvas === 'function') return decodeInBrowser(bytes, label, refusal);
+  if (globalThis.process?.versions?.node) return decodeBySharp(bytes, label, refusal);
+  throw refusal.code === 'bad-image'
+    ? refusal
+    : new ClipError('unknown-image-format', `${label} is of a format that is only known in browsers, or not at all.`);
+}
