@@ -11,7 +11,12 @@ ${Object.values(COMMANDS)
   .map(({ usage, about }) => `  ${usage}\n${about.replace(/^/gm, '      ')}`)
   .join('\n')}
 
-MODEL is the embedded model's name, a folder (our own form, Hugging Face's or OpenCLIP's), an address, or owner/name of the
+PHOTO is a file, an address, a folder with all photos that are in it, or a list of those: a .txt file with one on each line, - for
+the standard input. --from LIST takes any file for a list. One photo that cannot be read is named, and the others go on; the status
+is 1 then. Ctrl-C leaves what is done.
+
+MODEL OPTIONS are --model MODEL, --dtype DTYPE, --workers N (how many photos at a time; as many as there are cores by default) and
+--threads N (for each). MODEL is the embedded model's name, a folder (our own form, Hugging Face's or OpenCLIP's), an address, or owner/name of the
 hub; the embedded model by default. DTYPE is f32, q8 (the default) or q4.
 `;
 

@@ -132,7 +132,7 @@ test('failures have status 1, a message, and no stack', async () => {
   for (const args of [
     ['classify', '/no/such.png', '--labels', 'a', '--model', model],
     ['classify', photo, '--labels', 'a', '--model', './no-such'],
-    ['classify', photo, '--labels', 'a,', '--model', model],
+    ['classify', photo, '--labels', ' , ', '--model', model],
     ['verify', model],
     ['convert', '/no/such', '-o', '/tmp/x'],
     ['preprocess', '/no/such', '-o', '/tmp/x.png'],

@@ -7,11 +7,11 @@ import { pathToFileURL } from 'node:url';
 import { Engine } from '../../web/engine/engine.js';
 import { readModule } from '../../web/node.js';
 import { cropOf } from '../../web/pictures/picture.js';
+import { toolFolder } from '../packaging/tools.js';
 import { SHARED, needsShared } from './helpers/cli.js';
 import { temporaryFolder } from './helpers/model.js';
-import { installBeside, installed } from './helpers/packages.js';
+import { installBeside } from './helpers/packages.js';
 
-const VERSION = '0.35.5';
 const images = join(SHARED, 'data/images');
 // 16x12, red 16 x, green 20 y, blue 255 - 8 x - 8 y; alpha 0 left of 8. Written by Pillow 9.4, lossless and exact
 const WEBP = 'UklGRjoAAABXRUJQVlA4TC4AAAAvD8ACEJkKRPQ/NhHR/zCYadvGIMof7e79GYjj/xMIQuSBZy6ZnoxcXS1NangX';
@@ -37,7 +37,7 @@ describe('with it', () => {
   /** Of the same copy, whose errors are its own. @type {Engine} */
   let engine;
   before(async () => {
-    const folder = installBeside(await temporaryFolder(), await installed('sharp', VERSION));
+    const folder = installBeside(await temporaryFolder(), toolFolder('sharp'), 'sharp');
     const load = name => import(pathToFileURL(join(folder, 'web', name)).href);
     own = await load('pictures/picture.js');
     engine = await (await load('engine/engine.js')).Engine.create({ wasm: await readModule('simd') });

@@ -1,5 +1,5 @@
 /**
- * The bundlers and runtimes that the package is tried with, at the versions of tools.json. Each is installed once, into the project's
+ * The bundlers, runtimes and packages that this one is tried with, at the versions of tools.json. Each is installed once, into the project's
  * cache folder (CLIP_WASM_CACHE), apart from the others: they want different versions of the same things.
  */
 import { spawnSync } from 'node:child_process';

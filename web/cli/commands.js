@@ -3,7 +3,10 @@
  *
  * The room cli/: the command line, on top of the faces. It may use engine/, models/, pictures/ and session/.
  */
-import { classify, embed, preprocess, tokenize } from './run.js';
+import { classify } from './classify.js';
+import { embed } from './embed.js';
+import { preprocess, tokenize } from './given.js';
+import { search } from './search.js';
 import { convert } from './convert.js';
 import { verify } from './verify.js';
 import { bench } from './bench.js';
@@ -15,30 +18,71 @@ const string = /** @type {const} */ ({ type: 'string' });
 const flag = /** @type {const} */ ({ type: 'boolean' });
 const output = /** @type {const} */ ({ type: 'string', short: 'o' });
 
+/** Where photos come from, and which model looks at them. */
+const photos = { from: /** @type {const} */ ({ type: 'string', multiple: true }) };
+const model = { model: string, dtype: string, threads: string, workers: string };
+
 /** @type {Record<string, Command>} */
 export const COMMANDS = {
   classify: {
     usage:
-      'classify PHOTO... --labels "cat,dog" [--template "a photo of a {}"] [--model MODEL] [--dtype DTYPE] [--top K] [--threads N] [--json]',
+      'classify PHOTO... --labels "cat,dog" [--template "a photo of a {}"] [--top K] [--threshold T] [--json|--jsonl|--csv]\n' +
+      '           [--sort-into DIR [--link]] [--xmp] [--no-split] [MODEL OPTIONS]',
     about:
-      'Rank labels for photos. --labels may be repeated; a label with a comma needs --labels of its own with --no-split. Labels that\n' +
-      'a small model was never taught are marked, since their scores mean nothing: with --json, by "unknown": true.',
+      'Rank labels for photos. --labels may be repeated; a label with a comma needs quotes, or --labels of its own with --no-split. Labels\n' +
+      'that a small model was never taught are marked, since their scores mean nothing: with --json, by "unknown": true. --jsonl and --csv\n' +
+      'write each photo as it comes. --threshold leaves out labels with a lower score, from 0 to 1. --sort-into copies each photo into a\n' +
+      'folder of DIR named as its best label, or links it there. --xmp writes the best label, or with --threshold all those, as keywords\n' +
+      'into PHOTO.xmp, beside what such a sidecar has already.',
     options: {
       labels: { type: 'string', multiple: true },
       'no-split': flag,
       template: { type: 'string', multiple: true },
-      model: string,
-      dtype: string,
       top: string,
-      threads: string,
+      threshold: string,
       json: flag,
+      jsonl: flag,
+      csv: flag,
+      'sort-into': string,
+      link: flag,
+      xmp: flag,
+      ...photos,
+      ...model,
     },
     run: classify,
   },
+  search: {
+    usage: 'search FOLDER QUERY... [--minus QUERY]... [--top K] [--json] [--template "{}"] [--index FILE] [--no-update] [MODEL OPTIONS]',
+    about:
+      'Photos of a folder that are most like the queries together, and least like what --minus takes away. A query is words, or a photo.\n' +
+      'What is found out about the photos is kept in the folder for caches, or in FILE, and brought up to date by what has changed.',
+    options: {
+      minus: { type: 'string', multiple: true },
+      top: string,
+      json: flag,
+      template: string,
+      index: string,
+      'no-update': flag,
+      ...model,
+    },
+    run: search,
+  },
   embed: {
-    usage: 'embed PHOTO...|--text "..." [--model MODEL] [--dtype DTYPE] [--threads N] [--json]',
-    about: 'Print embeddings of photos or texts, not normalised.',
-    options: { text: { type: 'string', multiple: true }, model: string, dtype: string, threads: string, json: flag },
+    usage:
+      'embed PHOTO...|--text "..." [--json] [MODEL OPTIONS]\n' +
+      '  embed PHOTO... -o OUT.safetensors|OUT.npy|OUT.jsonl [--shard I/N] [--resume] [MODEL OPTIONS]',
+    about:
+      'Print embeddings of photos or texts, not normalised; or write those of photos to a file. --shard takes the I-th of N equal pieces of\n' +
+      'the list; --resume goes on where a run was killed. The names are in the file too: of OUT.npy in OUT.npy.files.jsonl.',
+    options: {
+      text: { type: 'string', multiple: true },
+      json: flag,
+      output,
+      shard: string,
+      resume: flag,
+      ...photos,
+      ...model,
+    },
     run: embed,
   },
   tokenize: {

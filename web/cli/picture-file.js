@@ -1,13 +1,6 @@
 /** Writes RGB8 pictures: PPM, and PNG without compressing cleverly. */
 import { deflateSync } from 'node:zlib';
-
-const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
-  for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
-  return n;
-});
-
-/** Node's own came with version 22. @param {Buffer} bytes */
-const crc32 = bytes => ~bytes.reduce((crc, byte) => TABLE[(crc ^ byte) & 255] ^ (crc >>> 8), -1) >>> 0;
+import { crc32 } from './crc32.js';
 
 /** @param {string} type @param {Uint8Array} data */
 function pngChunk(type, data) {
