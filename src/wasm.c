@@ -71,7 +71,11 @@ int32_t clip_wasm_tokenizer_encode(const clip_tokenizer *tokenizer, const char *
 
 /* tokenizer.json: `kept` is the reader's until it is destroyed, `length` receives its size. */
 EXPORT(tokenizer_reader_create) int32_t clip_wasm_tokenizer_reader_create(clip_tokenizer_reader **out, uint32_t clean) {
-    return clip_tokenizer_reader_create(out, clean != 0);
+    return clip_tokenizer_reader_create(out, clean);
+}
+EXPORT(tokenizer_reader_set_padding)
+int32_t clip_wasm_tokenizer_reader_set_padding(clip_tokenizer_reader *reader, const char *token, size_t length, uint32_t left) {
+    return clip_tokenizer_reader_set_padding(reader, token, length, left != 0);
 }
 EXPORT(tokenizer_reader_destroy) void clip_wasm_tokenizer_reader_destroy(clip_tokenizer_reader *reader) {
     clip_tokenizer_reader_destroy(reader);
@@ -110,7 +114,7 @@ int32_t clip_wasm_tower_sketch(clip_tower **out, clip_engine *engine, uint32_t k
 }
 EXPORT(tower_destroy) void clip_wasm_tower_destroy(clip_tower *tower) { clip_tower_destroy(tower); }
 
-/* info receives eleven f64: embedding, image_size, context, vocabulary, mean[3], deviation[3], logit_scale. */
+/* info receives thirteen f64: embedding, image_size, context, vocabulary, mean[3], deviation[3], logit_scale, logit_bias, filled. */
 EXPORT(tower_describe) void clip_wasm_tower_describe(const clip_tower *tower, double *info) {
     clip_tower_info found;
     clip_tower_describe(tower, &found);
@@ -123,6 +127,8 @@ EXPORT(tower_describe) void clip_wasm_tower_describe(const clip_tower *tower, do
         info[7 + c] = found.deviation[c];
     }
     info[10] = found.logit_scale;
+    info[11] = found.logit_bias;
+    info[12] = found.filled;
 }
 
 /* Offsets are whole numbers up to 2^53: every file that can be is smaller. */
@@ -205,6 +211,9 @@ EXPORT(converter_bytes) double clip_wasm_converter_bytes(const clip_converter *c
 }
 EXPORT(converter_detail) const char *clip_wasm_converter_detail(const clip_converter *converter) {
     return clip_converter_detail(converter);
+}
+EXPORT(converter_logit_bias) float clip_wasm_converter_logit_bias(const clip_converter *converter) {
+    return clip_converter_logit_bias(converter);
 }
 EXPORT(converter_logit_scale) float clip_wasm_converter_logit_scale(const clip_converter *converter) {
     return clip_converter_logit_scale(converter);

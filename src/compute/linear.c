@@ -23,6 +23,7 @@ static inline v128_t finish4(clip_epilogue epilogue, v128_t z, const float *y) {
     case CLIP_QUICK_GELU: return clip_quick_gelu(z);
     case CLIP_GELU: return clip_gelu(z);
     case CLIP_RELU: return wasm_f32x4_pmax(wasm_f32x4_splat(0), z);
+    case CLIP_GELU_TANH: return clip_gelu_tanh(z);
     case CLIP_STORE: break;
     }
     return z;
@@ -52,6 +53,7 @@ static void store(const product *p, const float *sums, size_t row, size_t rows, 
     case CLIP_QUICK_GELU: store_block(p, CLIP_QUICK_GELU, sums, row, rows, column); break;
     case CLIP_GELU: store_block(p, CLIP_GELU, sums, row, rows, column); break;
     case CLIP_RELU: store_block(p, CLIP_RELU, sums, row, rows, column); break;
+    case CLIP_GELU_TANH: store_block(p, CLIP_GELU_TANH, sums, row, rows, column); break;
     }
 }
 

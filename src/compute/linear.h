@@ -89,6 +89,7 @@ typedef enum {
     CLIP_QUICK_GELU, /* y = z sigmoid(1.702 z) */
     CLIP_GELU,       /* y = z Phi(z), exact (erf) */
     CLIP_RELU,       /* y = max(z, 0) */
+    CLIP_GELU_TANH,  /* y = z Phi(z), by its tanh approximation */
 } clip_epilogue;
 
 /* y (rows, out) with `stride` floats from row to row. y must not overlap the activations. */

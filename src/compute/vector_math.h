@@ -49,6 +49,13 @@ static inline v128_t clip_gelu(v128_t z) {
     return wasm_v128_bitselect(wasm_f32x4_sub(z, half), half, wasm_f32x4_gt(z, wasm_f32x4_splat(0.0f)));
 }
 
+/* z (1 + tanh(sqrt(2 / pi) (z + 0.044715 z^3))) / 2, which is z sigmoid(twice that). */
+static inline v128_t clip_gelu_tanh(v128_t z) {
+    v128_t square = wasm_f32x4_mul(z, z);
+    v128_t inner = clip_madd(square, wasm_f32x4_splat(-0.0713548162726f), wasm_f32x4_splat(-1.59576912161f));
+    return wasm_f32x4_div(z, wasm_f32x4_add(clip_exp(wasm_f32x4_mul(z, inner)), wasm_f32x4_splat(1.0f)));
+}
+
 static inline float clip_sum4(v128_t x) {
     x = wasm_f32x4_add(x, wasm_i32x4_shuffle(x, x, 2, 3, 0, 1));
     return wasm_f32x4_extract_lane(x, 0) + wasm_f32x4_extract_lane(x, 1);

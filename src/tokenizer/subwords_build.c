@@ -103,6 +103,20 @@ static clip_status find_unknown(const clip_tokenizer_file *file, clip_subwords *
     return h->unknown == CLIP_NO_PIECE ? clip_file_refuse(file, "unk_token", node) : CLIP_OK;
 }
 
+/* The token that fills texts up, where another file named it: a piece, or an added token. */
+static clip_status find_padding(const clip_tokenizer_file *file, const clip_tokenizer_settings *settings, clip_subwords *s,
+                                clip_subword_header *h) {
+    if (!file->pad_length) return CLIP_OK;
+    const clip_added *added = settings->added.items;
+    h->pad = clip_subwords_find(s, file->pad, file->pad_length);
+    for (size_t i = 0; i < settings->added.count; i++)
+        if (added[i].length == file->pad_length &&
+            memcmp((const char *)settings->strings.items + added[i].place, file->pad, file->pad_length) == 0)
+            h->pad = added[i].id;
+    h->pad_left = (uint32_t)file->pad_left;
+    return h->pad == CLIP_NO_PIECE ? clip_file_refuse(file, "pad_token is not in the vocabulary", CLIP_NO_NODE) : CLIP_OK;
+}
+
 clip_status clip_subwords_build(const clip_tokenizer_file *file, clip_tokenizer_settings *settings, uint8_t **block,
                                 size_t *length) {
     clip_subword_header *h = &settings->header;
@@ -117,6 +131,7 @@ clip_status clip_subwords_build(const clip_tokenizer_file *file, clip_tokenizer_
     if (status == CLIP_OK) status = fill_pieces(file, &s);
     if (status == CLIP_OK) status = fill_merges(file, &s);
     if (status == CLIP_OK) status = find_unknown(file, &s, (clip_subword_header *)bytes);
+    if (status == CLIP_OK) status = find_padding(file, settings, &s, (clip_subword_header *)bytes);
     if (status != CLIP_OK) {
         free(bytes);
         return status;

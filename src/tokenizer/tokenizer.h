@@ -30,9 +30,20 @@ void clip_tokenizer_destroy(clip_tokenizer *tokenizer);
 
 typedef struct clip_tokenizer_reader clip_tokenizer_reader;
 
-/* clean: texts are made canonical before anything else (lower case, no ASCII punctuation, single spaces), as open_clip does where
- * its configuration says "clean": "canonicalize". Free with clip_tokenizer_reader_destroy. CLIP_ERROR_MEMORY. */
-clip_status clip_tokenizer_reader_create(clip_tokenizer_reader **reader, int clean);
+/* What is done to texts before anything else, a sum of these. open_clip's "canonicalize" is the first four, its "whitespace" the fourth. */
+enum {
+    CLIP_CLEAN_UNDERSCORES = 1, /* become spaces */
+    CLIP_CLEAN_PUNCTUATION = 2, /* ASCII's goes */
+    CLIP_CLEAN_LOWER = 4,       /* as Python's str.lower, with final sigmas */
+    CLIP_CLEAN_SPACES = 8,      /* single ones, none at the ends */
+    CLIP_CLEAN_LOWER_EACH = 16, /* as tokenizers' Lowercase */
+};
+
+/* Free with clip_tokenizer_reader_destroy. CLIP_ERROR_MEMORY. */
+clip_status clip_tokenizer_reader_create(clip_tokenizer_reader **reader, uint32_t clean);
+/* What fills texts up, where that stands in another file than tokenizer.json: a token's text, at most 64 bytes; left: in front.
+ * CLIP_ERROR_ARGUMENT. */
+clip_status clip_tokenizer_reader_set_padding(clip_tokenizer_reader *reader, const char *token, size_t length, int left);
 void clip_tokenizer_reader_destroy(clip_tokenizer_reader *reader);
 /* The next bytes of the file; then, once all have come, finish. CLIP_ERROR_TOKENIZER: clip_tokenizer_reader_detail says what is wrong, or
  * names what the file asks for that is not known; CLIP_ERROR_MEMORY. Afterwards the reader is only good for destroying. */

@@ -101,7 +101,7 @@ typedef enum { TREE, PIECE_OBJECT, PIECE_LIST, MERGE_LIST } place;
 struct clip_tokenizer_reader {
     clip_tokenizer_file file;
     clip_json_events events;
-    int clean;
+    uint32_t clean;
     place at;
     unsigned inner;                 /* TREE: open containers; otherwise containers within the list */
     uint32_t open[CLIP_JSON_DEPTH]; /* TREE: their nodes */
@@ -286,12 +286,20 @@ static clip_status on_event(void *context, clip_event event, const char *bytes, 
     return status;
 }
 
-clip_status clip_tokenizer_reader_create(clip_tokenizer_reader **out, int clean) {
+clip_status clip_tokenizer_reader_create(clip_tokenizer_reader **out, uint32_t clean) {
     clip_tokenizer_reader *r = *out = calloc(1, sizeof *r);
     if (!r) return CLIP_ERROR_MEMORY;
     r->clean = clean;
     r->file.detail = r->detail;
     clip_json_events_open(&r->events, on_event, r);
+    return CLIP_OK;
+}
+
+clip_status clip_tokenizer_reader_set_padding(clip_tokenizer_reader *r, const char *token, size_t length, int left) {
+    if (length > sizeof r->file.pad) return CLIP_ERROR_ARGUMENT;
+    memcpy(r->file.pad, token, length);
+    r->file.pad_length = length;
+    r->file.pad_left = left;
     return CLIP_OK;
 }
 

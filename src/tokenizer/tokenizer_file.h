@@ -34,6 +34,9 @@ void *clip_table_add(clip_table *table, size_t count, size_t size);
 typedef struct {
     clip_table nodes, text, pieces, piece_bytes, merges, merge_bytes;
     char *detail; /* CLIP_FILE_DETAIL bytes: what is wrong, for people */
+    char pad[64]; /* a token's text, from elsewhere */
+    size_t pad_length;
+    int pad_left;
 } clip_tokenizer_file;
 #define CLIP_FILE_DETAIL 120
 
@@ -58,9 +61,9 @@ typedef struct {
     char *charsmap;                           /* owned: trie, then normalized */
 } clip_tokenizer_settings;
 
-/* Reads everything but the vocabulary. clean: texts are made canonical first, as open_clip does for SigLIP. Free with
+/* Reads everything but the vocabulary. clean: see clip_tokenizer_reader_create. Free with
  * clip_tokenizer_settings_free also if it fails. CLIP_ERROR_TOKENIZER with the detail set, CLIP_ERROR_MEMORY. */
-clip_status clip_tokenizer_settings_read(clip_tokenizer_settings *settings, const clip_tokenizer_file *file, int clean);
+clip_status clip_tokenizer_settings_read(clip_tokenizer_settings *settings, const clip_tokenizer_file *file, uint32_t clean);
 void clip_tokenizer_settings_free(clip_tokenizer_settings *settings);
 
 /* The block of it all, malloced. CLIP_ERROR_TOKENIZER, CLIP_ERROR_MEMORY. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tokenizer/tokenizer.h"
 #include "tokenizer/tokenizer_file.h"
 #include "tokenizer/unicode.h"
 
@@ -464,22 +465,26 @@ static clip_status read_model(reading *r) {
     return CLIP_OK;
 }
 
-/* What open_clip's canonicalize_text does. */
-static clip_status add_canonical(reading *r) {
+/* What is asked for before anything else. */
+static clip_status add_clean(reading *r, uint32_t clean) {
     static const char PUNCTUATION[] = "!/:@[`{~"; /* from, to */
-    clip_status status = add_step(r, CLIP_STEP_REPLACE, 0, "_", 1, " ", 1);
-    if (status == CLIP_OK) status = add_step(r, CLIP_STEP_REPLACE_CLASS, 0, PUNCTUATION, sizeof PUNCTUATION - 1, "", 0);
-    if (status == CLIP_OK) status = add_step(r, CLIP_STEP_LOWER, 1, "", 0, "", 0);
-    if (status == CLIP_OK) status = add_step(r, CLIP_STEP_REPLACE_CLASS, 1, "\xef\xbf\xbf\xef\xbf\xbf\x1c\x1f", 8, " ", 1);
-    if (status == CLIP_OK) status = add_step(r, CLIP_STEP_STRIP, 3, "", 0, "", 0);
+    clip_status status = CLIP_OK;
+    if (clean & CLIP_CLEAN_UNDERSCORES) status = add_step(r, CLIP_STEP_REPLACE, 0, "_", 1, " ", 1);
+    if (clean & CLIP_CLEAN_PUNCTUATION && status == CLIP_OK)
+        status = add_step(r, CLIP_STEP_REPLACE_CLASS, 0, PUNCTUATION, sizeof PUNCTUATION - 1, "", 0);
+    if (clean & (CLIP_CLEAN_LOWER | CLIP_CLEAN_LOWER_EACH) && status == CLIP_OK)
+        status = add_step(r, CLIP_STEP_LOWER, (clean & CLIP_CLEAN_LOWER) != 0, "", 0, "", 0);
+    if (clean & CLIP_CLEAN_SPACES && status == CLIP_OK) /* Python's, which four controls are */
+        status = add_step(r, CLIP_STEP_REPLACE_CLASS, 1, "\xef\xbf\xbf\xef\xbf\xbf\x1c\x1f", 8, " ", 1);
+    if (clean & CLIP_CLEAN_SPACES && status == CLIP_OK) status = add_step(r, CLIP_STEP_STRIP, 3, "", 0, "", 0);
     r->to->header.clean = r->to->header.steps;
     return status;
 }
 
-clip_status clip_tokenizer_settings_read(clip_tokenizer_settings *settings, const clip_tokenizer_file *file, int clean) {
+clip_status clip_tokenizer_settings_read(clip_tokenizer_settings *settings, const clip_tokenizer_file *file, uint32_t clean) {
     *settings = (clip_tokenizer_settings){.header = {.magic = CLIP_SUBWORDS_MAGIC, .unknown = CLIP_NO_PIECE, .pad = CLIP_NO_PIECE}};
     reading r = {file, settings};
-    clip_status status = clean ? add_canonical(&r) : CLIP_OK;
+    clip_status status = add_clean(&r, clean);
     if (status == CLIP_OK) status = read_model(&r);
     if (status == CLIP_OK) status = read_normalizer(&r, clip_file_get(file, 0, "normalizer"), 0);
     if (status == CLIP_OK) status = read_pre_tokenizer(&r, clip_file_get(file, 0, "pre_tokenizer"), 0);

@@ -55,7 +55,7 @@ static clip_status layout(void *model, const clip_kernels *kernels, clip_arena *
     return status;
 }
 
-static size_t slot_count(const clip_config *config) { return 5 + config->text.transformer.layers * CLIP_SLOTS_PER_BLOCK; }
+static size_t slot_count(const clip_config *config) { return 6 + config->text.transformer.layers * CLIP_SLOTS_PER_BLOCK; }
 
 static void list_slots(void *model, clip_slots *slots) {
     text_model *text = model;
@@ -67,6 +67,8 @@ static void list_slots(void *model, clip_slots *slots) {
     clip_transformer_slots(&text->transformer, slots, "transformer.resblocks.");
     clip_slots_add_values(slots, "", "ln_final.weight", text->final_gain, width, 1);
     clip_slots_add_values(slots, "", "ln_final.bias", text->final_bias, width, 1);
+    if (text->config.projection_bias)
+        clip_slots_add_values(slots, "", "text_projection.bias", text->projection.bias, text->config.embedding, 1);
     clip_slots_add_linear(slots, "", "text_projection", &text->projection, 0, text->config.embedding);
 }
 
@@ -87,6 +89,7 @@ static void layout_state(void *scratch, const clip_kernels *kernels, clip_arena 
 /* Position of the id where a text is read. */
 static size_t end_position(const text_model *text, const uint32_t *ids, size_t length) {
     size_t largest = 0;
+    if (text->config.end == CLIP_END_IS_LAST) return length - 1;
     for (size_t i = 0; i < length; i++) {
         if (ids[i] == text->config.end) return i;
         if (ids[i] > ids[largest]) largest = i;
@@ -111,7 +114,7 @@ static void embed(const text_model *text, uint32_t id, size_t position, float *x
 
 /* Length of the prefix that the first `count` texts share, short of each text's read position: that row is each text's own. */
 static size_t shared_prefix(const text_model *text, const uint32_t *ids, const uint32_t *lengths, size_t count) {
-    size_t prefix = end_position(text, ids, lengths[0]);
+    size_t prefix = text->config.bidirectional ? 0 : end_position(text, ids, lengths[0]);
     const uint32_t *other = ids;
     for (size_t t = 1; t < count; t++) {
         other += lengths[t - 1];
@@ -139,9 +142,11 @@ static void forward_batch(const text_model *text, const clip_kernels *kernels, c
     if (prefix) state->sequences[sequences++] = (clip_sequence){.first = 0, .count = prefix, .causal = 1};
     for (size_t t = 0; t < count; ids += lengths[t++]) {
         size_t end = end_position(text, ids, lengths[t]), first = rows;
-        for (size_t i = prefix; i <= end; i++, rows++) embed(text, ids[i], i, state->x + rows * width);
-        state->sequences[sequences++] = (clip_sequence){.first = first, .count = rows - first, .prefix = prefix, .causal = 1};
-        state->ends[t] = rows - 1;
+        size_t last = text->config.bidirectional ? lengths[t] - 1 : end; /* what comes after the end is seen by none, if causal */
+        for (size_t i = prefix; i <= last; i++, rows++) embed(text, ids[i], i, state->x + rows * width);
+        state->sequences[sequences++] =
+            (clip_sequence){.first = first, .count = rows - first, .prefix = prefix, .causal = !text->config.bidirectional};
+        state->ends[t] = first + end - prefix;
     }
     clip_transformer_forward(&text->transformer, kernels, pool, &state->transformer, state->x, rows, state->sequences, sequences,
                              state->ends, count, state->pooled);

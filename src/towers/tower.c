@@ -32,14 +32,16 @@ struct clip_tower {
     char *merges; /* owned */
     size_t merges_length, merges_arrived;
     float logit_scale; /* exp of the tensor */
+    float logit_bias;
     int ready, sketch;
     char detail[CLIP_TENSOR_NAME];
 };
 
 /* Which network a configuration asks for. */
 static const clip_network *network_of(clip_tower_kind kind, const clip_config *config) {
-    static const clip_network *const VISION[] = {
-        [CLIP_VISION_TRANSFORMER] = &clip_vit_network, [CLIP_MODIFIED_RESNET] = &clip_resnet_network};
+    static const clip_network *const VISION[] = {[CLIP_VISION_TRANSFORMER] = &clip_vit_network,
+                                                 [CLIP_MODIFIED_RESNET] = &clip_resnet_network,
+                                                 [CLIP_SIGLIP_VISION] = &clip_siglip_network};
     return kind == CLIP_TEXT ? &clip_text_network : VISION[config->vision.form];
 }
 
@@ -134,10 +136,12 @@ void clip_tower_destroy(clip_tower *tower) {
 void clip_tower_describe(const clip_tower *tower, clip_tower_info *info) {
     const clip_vision_config *vision = &tower->config.vision;
     const clip_text_config *text = &tower->config.text;
-    *info = (clip_tower_info){.embedding = (uint32_t)vision->embedding, .logit_scale = tower->logit_scale};
+    *info = (clip_tower_info){
+        .embedding = (uint32_t)vision->embedding, .logit_scale = tower->logit_scale, .logit_bias = tower->logit_bias};
     if (tower->kind == CLIP_TEXT) {
         info->context = (uint32_t)text->context;
         info->vocabulary = (uint32_t)text->vocabulary;
+        info->filled = (uint32_t)text->bidirectional;
         return;
     }
     info->image_size = (uint32_t)vision->image_size;
@@ -156,6 +160,16 @@ static int belongs(const clip_tower *tower, const clip_tensor_name *name) {
     return tower->kind == CLIP_VISION ? name->vision : name->text;
 }
 
+/* The tensor as the slot sees it: without first dimensions of 1, which Hugging Face and timm give single rows and tables. */
+static clip_tensor flattened(const clip_tensor *tensor, const clip_slot *slot) {
+    clip_tensor flat = *tensor;
+    while (flat.dimensions > 1 && flat.shape[0] == 1 && slot->rows != 1) {
+        flat.dimensions--;
+        memmove(flat.shape, flat.shape + 1, flat.dimensions * sizeof *flat.shape);
+    }
+    return flat;
+}
+
 static clip_status choose(void *context, const clip_tensor *tensor, uint64_t *rows) {
     clip_tower *tower = context;
     clip_tensor_name name;
@@ -172,13 +186,14 @@ static clip_status choose(void *context, const clip_tensor *tensor, uint64_t *ro
         *rows = 1;
         return CLIP_OK;
     }
-    if (strcmp(name.name, "logit_scale") == 0) {
+    if (strcmp(name.name, "logit_scale") == 0 || strcmp(name.name, "logit_bias") == 0) {
         *rows = 1;
         return elements == 1 ? CLIP_OK : CLIP_ERROR_SHAPE;
     }
     clip_slot *slot = clip_slots_find(&tower->slots, name.name);
     if (!slot) return clip_name_is_inert(&name) ? CLIP_OK : CLIP_ERROR_UNKNOWN;
-    clip_status status = clip_slot_accepts(slot, tensor, name.transposed, name.scales);
+    clip_tensor flat = flattened(tensor, slot);
+    clip_status status = clip_slot_accepts(slot, &flat, name.transposed, name.scales);
     if (status == CLIP_OK && !name.scales) status = clip_slot_announce(slot);
     int whole = name.transposed && !name.scales && tensor->dtype != CLIP_DTYPE_I8 && tensor->dtype != CLIP_DTYPE_U8;
     *rows = whole && tensor->dimensions ? tensor->shape[0] : 1;
@@ -203,6 +218,7 @@ static clip_status set_rows(void *context, const clip_tensor *tensor, uint64_t f
         tower->merges_arrived += (size_t)rows;
         return CLIP_OK;
     }
+    if (strcmp(name.name, "logit_bias") == 0) return clip_decode_floats(&tower->logit_bias, data, tensor->dtype, 1);
     if (strcmp(name.name, "logit_scale") == 0) {
         float value;
         clip_status status = clip_decode_floats(&value, data, tensor->dtype, 1);
@@ -211,7 +227,9 @@ static clip_status set_rows(void *context, const clip_tensor *tensor, uint64_t f
         return isfinite(tower->logit_scale) && tower->logit_scale > 0 ? CLIP_OK : CLIP_ERROR_VALUE;
     }
     clip_slot *slot = clip_slots_find(&tower->slots, name.name);
-    return clip_slot_set(slot, &tower->slots, tensor, name.transposed, name.scales, (size_t)first, (size_t)rows, data);
+    clip_tensor flat = flattened(tensor, slot);
+    if (flat.dimensions != tensor->dimensions) rows = slot->rows; /* it came whole */
+    return clip_slot_set(slot, &tower->slots, &flat, name.transposed, name.scales, (size_t)first, (size_t)rows, data);
 }
 
 clip_status clip_tower_open(clip_tower *tower, uint64_t bytes) {

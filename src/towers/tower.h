@@ -32,6 +32,8 @@ typedef struct {
     uint32_t vocabulary;         /* text: entries */
     float mean[3], deviation[3]; /* vision: of pixels in 0..1 */
     float logit_scale;           /* factor of the cosine before softmax; 0 until a file brought it */
+    float logit_bias;            /* added to that before a sigmoid, where the model has one; otherwise 0 */
+    uint32_t filled;             /* text: texts are to be filled up to the context (the tokenizer knows with what) */
 } clip_tower_info;
 
 void clip_tower_describe(const clip_tower *tower, clip_tower_info *info);

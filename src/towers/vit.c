@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "towers/network.h"
+#include "towers/patches.h"
 #include "towers/transformer.h"
 
 typedef struct {
@@ -77,23 +78,12 @@ static void layout_state(void *scratch, const clip_kernels *kernels, clip_arena 
     clip_transformer_state_layout(&state->transformer, kernels, arena, &config->transformer, side * side + 1, precision);
 }
 
-/* pixels (3, size, size) -> patches (side^2, 3, patch, patch): a convolution whose stride is its kernel is a product. Pixels
- * beyond the last whole patch are not seen, as in the reference's convolution. */
-static void gather_patches(const vit_model *vit, const float *pixels, float *patches) {
-    size_t size = vit->config.image_size, patch = vit->config.patch_size;
-    for (size_t row = 0; row < vit->side; row++)
-        for (size_t column = 0; column < vit->side; column++)
-            for (size_t channel = 0; channel < 3; channel++)
-                for (size_t y = 0; y < patch; y++, patches += patch)
-                    memcpy(patches, pixels + (channel * size + row * patch + y) * size + column * patch, patch * sizeof *patches);
-}
-
 static void encode_image(const void *model, const clip_kernels *kernels, clip_pool *pool, void *scratch, const float *pixels,
                          float *embedding) {
     const vit_model *vit = model;
     vit_state *state = scratch;
     size_t width = vit->config.transformer.width;
-    gather_patches(vit, pixels, state->patches);
+    clip_gather_patches(pixels, vit->config.image_size, vit->config.patch_size, state->patches);
     clip_activations_set(&state->patch_rows, kernels, pool, state->patches, vit->tokens - 1);
     memcpy(state->x, vit->positional_embedding, vit->tokens * width * sizeof(float));
     for (size_t i = 0; i < width; i++) state->x[i] += vit->class_embedding[i];

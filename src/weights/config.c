@@ -38,6 +38,7 @@ static int read_hugging_face_transformer(const clip_json *json, int object, size
     int activation = clip_json_get(json, object, "hidden_act");
     if (activation == CLIP_JSON_NONE || clip_json_is(json, activation, "quick_gelu")) t->activation = CLIP_QUICK_GELU;
     else if (clip_json_is(json, activation, "gelu")) t->activation = CLIP_GELU;
+    else if (clip_json_is(json, activation, "gelu_pytorch_tanh")) t->activation = CLIP_GELU_TANH;
     else return 0;
     double epsilon = 1e-5;
     int token = clip_json_get(json, object, "layer_norm_eps");
@@ -47,6 +48,26 @@ static int read_hugging_face_transformer(const clip_json *json, int object, size
            read_size(json, object, "num_hidden_layers", CLIP_MAX_LAYERS, 12, &t->layers) &&
            read_size(json, object, "num_attention_heads", CLIP_MAX_WIDTH, heads, &t->heads) &&
            read_size(json, object, "intermediate_size", CLIP_MAX_MLP, 4 * width, &t->mlp) && t->width % t->heads == 0;
+}
+
+/* SiglipConfig, with everything said; also what web/models/forms makes of OpenCLIP's and timm's. */
+static int read_siglip(clip_config *config, const clip_json *json, int root) {
+    int vision = clip_json_get(json, root, "vision_config"), text = clip_json_get(json, root, "text_config");
+    clip_vision_config *v = &config->vision;
+    clip_text_config *t = &config->text;
+    v->form = CLIP_SIGLIP_VISION;
+    t->bidirectional = t->projection_bias = 1;
+    t->end = CLIP_END_IS_LAST;
+    if (!read_hugging_face_transformer(json, vision, 768, 12, &v->transformer) ||
+        !read_hugging_face_transformer(json, text, 768, 12, &t->transformer) ||
+        !read_size(json, vision, "image_size", CLIP_MAX_IMAGE, 224, &v->image_size) ||
+        !read_size(json, vision, "patch_size", CLIP_MAX_IMAGE, 16, &v->patch_size) ||
+        !read_size(json, text, "max_position_embeddings", CLIP_MAX_CONTEXT, 64, &t->context) ||
+        !read_size(json, text, "vocab_size", CLIP_MAX_VOCABULARY, 32000, &t->vocabulary) ||
+        !read_size(json, text, "projection_size", CLIP_MAX_WIDTH, t->transformer.width, &t->embedding))
+        return 0;
+    v->embedding = v->transformer.width;
+    return v->embedding == t->embedding;
 }
 
 static int read_hugging_face(clip_config *config, const clip_json *json, int root) {
@@ -146,11 +167,12 @@ static int read_config(clip_config *config, const clip_json *json) {
         if (preprocess == CLIP_JSON_NONE) preprocess = clip_json_get(json, root, "preprocess_cfg");
         root = wrapped;
     }
-    int known = clip_json_get(json, root, "vision_cfg") != CLIP_JSON_NONE ? read_open_clip(config, json, root)
-                                                                          : read_hugging_face(config, json, root);
+    int known = clip_json_get(json, root, "vision_cfg") != CLIP_JSON_NONE               ? read_open_clip(config, json, root)
+                : clip_json_is(json, clip_json_get(json, root, "model_type"), "siglip") ? read_siglip(config, json, root)
+                                                                                        : read_hugging_face(config, json, root);
     if (!known || !read_triple(json, preprocess, "mean", 0, v->mean) || !read_triple(json, preprocess, "std", 1, v->deviation))
         return 0;
-    if (v->form != CLIP_VISION_TRANSFORMER) return 1;
+    if (v->form != CLIP_VISION_TRANSFORMER && v->form != CLIP_SIGLIP_VISION) return 1;
     if (v->patch_size > v->image_size) return 0;
     size_t side = v->image_size / v->patch_size;
     return side * side <= 16384; /* attention of 16,384 tokens is a day's work, not an image's */

@@ -32,7 +32,7 @@ typedef struct {
     float epsilon;            /* of layer normalisation */
 } clip_transformer_config;
 
-typedef enum { CLIP_VISION_TRANSFORMER, CLIP_MODIFIED_RESNET } clip_vision_form;
+typedef enum { CLIP_VISION_TRANSFORMER, CLIP_MODIFIED_RESNET, CLIP_SIGLIP_VISION } clip_vision_form;
 
 typedef struct {
     size_t image_size; /* pixels a side */
@@ -56,9 +56,12 @@ typedef struct {
     /* Where the embedding is read: the first `end` id, or, with `end` = CLIP_END_IS_LARGEST, the largest id (OpenAI's rule, and
      * Hugging Face's where eos_token_id is the legacy 2). */
     uint32_t end;
+    int bidirectional;   /* every row sees every other, fillings too: texts come filled up to the context, see clip_tower_info */
+    int projection_bias; /* the projection has one */
 } clip_text_config;
 
 #define CLIP_END_IS_LARGEST UINT32_MAX
+#define CLIP_END_IS_LAST    (UINT32_MAX - 1) /* the last position, whatever stands there */
 
 typedef struct {
     clip_vision_config vision;

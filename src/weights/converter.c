@@ -26,6 +26,7 @@ struct clip_converter {
     uint64_t output_bytes, left; /* left: tensors that have not come yet */
     float *scales, *row;         /* of the tensor at hand, and one row of it; owned */
     float logit_scale;
+    float logit_bias;
     clip_stream stream;
 };
 
@@ -206,6 +207,7 @@ static clip_status rows(void *context, const clip_tensor *tensor, uint64_t first
     }
     if (status != CLIP_OK) return status;
     if (strcmp(p.name.name, "logit_scale") == 0) converter->logit_scale = expf(converter->row[0]);
+    if (strcmp(p.name.name, "logit_bias") == 0) converter->logit_bias = converter->row[0];
     if (first < p.rows) return CLIP_OK;
     status = append(&converter->output, converter->scales, (size_t)p.scale_bytes);
     if (--converter->left == 0 && status == CLIP_OK)
@@ -266,3 +268,5 @@ const char *clip_converter_detail(const clip_converter *converter) {
 }
 
 float clip_converter_logit_scale(const clip_converter *converter) { return converter->logit_scale; }
+
+float clip_converter_logit_bias(const clip_converter *converter) { return converter->logit_bias; }

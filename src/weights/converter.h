@@ -20,5 +20,7 @@ uint64_t clip_converter_bytes(const clip_converter *converter);
 const char *clip_converter_detail(const clip_converter *converter);
 /* exp of the logit_scale tensor, 0 if none came. */
 float clip_converter_logit_scale(const clip_converter *converter);
+/* What is added to that before a sigmoid; 0 if the file had none. */
+float clip_converter_logit_bias(const clip_converter *converter);
 
 #endif

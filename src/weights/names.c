@@ -13,15 +13,29 @@ static const char *const PREFIXES[][2] = {
     {"vision_model.pre_layrnorm.", "visual.ln_pre."},
     {"vision_model.post_layernorm.", "visual.ln_post."},
     {"visual_projection.weight", "visual.proj"},
+    {"vision_model.head.probe", "visual.attn_pool.latent"},
+    {"vision_model.head.attention.out_proj.", "visual.attn_pool.proj."},
+    {"vision_model.head.attention.", "visual.attn_pool."},
+    {"vision_model.head.layernorm.", "visual.attn_pool.norm."},
+    {"vision_model.head.mlp.", "visual.attn_pool.mlp."},
+    /* timm's, within OpenCLIP's */
+    {"visual.trunk.blocks.", "visual.transformer.resblocks."},
+    {"visual.trunk.patch_embed.proj.", "visual.conv1."},
+    {"visual.trunk.pos_embed", "visual.positional_embedding"},
+    {"visual.trunk.norm.", "visual.ln_post."},
+    {"visual.trunk.attn_pool.", "visual.attn_pool."},
     {"text_model.encoder.layers.", "transformer.resblocks."},
     {"text_model.embeddings.token_embedding.", "token_embedding."},
     {"text_model.embeddings.position_embedding.weight", "positional_embedding"},
     {"text_model.final_layer_norm.", "ln_final."},
     {"text_projection.weight", "text_projection"},
+    {"text_model.head.weight", "text_projection"},
+    {"text_model.head.bias", "text_projection.bias"},
 };
 static const char *const LAYER_PARTS[][2] = {
-    {"layer_norm1.", "ln_1."}, {"layer_norm2.", "ln_2."},   {"self_attn.", "attn."},
-    {"mlp.fc1.", "mlp.c_fc."}, {"mlp.fc2.", "mlp.c_proj."},
+    {"layer_norm1.", "ln_1."}, {"layer_norm2.", "ln_2."},      {"self_attn.", "attn."},
+    {"mlp.fc1.", "mlp.c_fc."}, {"mlp.fc2.", "mlp.c_proj."},    {"norm1.", "ln_1."},
+    {"norm2.", "ln_2."},       {"attn.qkv.", "attn.in_proj_"}, {"attn.proj.", "attn.out_proj."},
 };
 
 static int begins(const char *text, const char *prefix) { return strncmp(text, prefix, strlen(prefix)) == 0; }
@@ -45,7 +59,7 @@ static void translate(char *to, const char *name) {
         if (!begins(name, PREFIXES[i][0])) continue;
         append(to, PREFIXES[i][1], strlen(PREFIXES[i][1]));
         name += strlen(PREFIXES[i][0]);
-        if (strstr(PREFIXES[i][0], ".layers.")) {
+        if (ends(PREFIXES[i][1], "resblocks.")) {
             size_t digits = strspn(name, "0123456789");
             if (name[digits] == '.') digits++;
             append(to, name, digits);
@@ -80,7 +94,7 @@ void clip_name_canonical(clip_tensor_name *out, const char *name) {
     static const char *const VISION[] = {"visual.", "vision_model.", "visual_projection."};
     static const char *const TEXT[] = {"transformer.",    "token_embedding.", "positional_embedding", "ln_final.",
                                        "text_projection", "tokenizer.merges", "text_model."};
-    out->vision = out->text = strcmp(out->name, "logit_scale") == 0;
+    out->vision = out->text = strcmp(out->name, "logit_scale") == 0 || strcmp(out->name, "logit_bias") == 0;
     for (size_t i = 0; i < sizeof VISION / sizeof *VISION; i++) out->vision |= begins(out->name, VISION[i]);
     for (size_t i = 0; i < sizeof TEXT / sizeof *TEXT; i++) out->text |= begins(out->name, TEXT[i]);
     out->text |= begins(base, "text.");

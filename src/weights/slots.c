@@ -41,8 +41,16 @@ void clip_slots_add_int8(clip_slots *slots, const char *prefix, const char *name
     slot->scale = scale;
 }
 
+void clip_slots_add_split_of(clip_slots *slots, const char *prefix, const char *name, size_t rows, size_t columns, size_t parts,
+                             size_t part) {
+    clip_slot *slot = add(slots, prefix, name, CLIP_SLOT_SPLIT, rows, columns);
+    if (!slot) return;
+    slot->parts = parts;
+    slot->part = part;
+}
+
 void clip_slots_add_split(clip_slots *slots, const char *prefix, const char *name, size_t rows, size_t columns) {
-    add(slots, prefix, name, CLIP_SLOT_SPLIT, rows, columns);
+    clip_slots_add_split_of(slots, prefix, name, rows, columns, 3, 1);
 }
 
 void clip_slots_set_kernel(clip_slots *slots, size_t kernel) {
@@ -59,7 +67,7 @@ static int is_float(clip_dtype dtype) { return dtype == CLIP_DTYPE_F32 || dtype 
 
 /* What the slot's place holds: its linear's precision; for a split, that of its first part, which follows it in the table. */
 static clip_precision precision_of(const clip_slot *slot) {
-    if (slot->kind == CLIP_SLOT_SPLIT) slot++;
+    if (slot->kind == CLIP_SLOT_SPLIT) slot += slot->part;
     if (slot->kind == CLIP_SLOT_LINEAR) return slot->linear->precision;
     return slot->kind == CLIP_SLOT_INT8 ? CLIP_Q8 : CLIP_F32;
 }
@@ -94,11 +102,13 @@ clip_status clip_slot_accepts(const clip_slot *slot, const clip_tensor *tensor, 
 }
 
 clip_status clip_slot_announce(clip_slot *slot) {
-    clip_slot *end = slot->kind == CLIP_SLOT_SPLIT ? slot + 4 : slot + 1;
-    for (; slot < end; slot++) {
-        if (slot->announced) return CLIP_ERROR_FORMAT;
-        slot->announced = 1;
+    const size_t parts = slot->kind == CLIP_SLOT_SPLIT ? slot->parts : 0;
+    for (clip_slot *part = slot + slot->part; part < slot + slot->part + parts; part++) {
+        if (part->announced) return CLIP_ERROR_FORMAT;
+        part->announced = 1;
     }
+    if (slot->announced) return CLIP_ERROR_FORMAT;
+    slot->announced = 1;
     return CLIP_OK;
 }
 
@@ -213,10 +223,11 @@ clip_status clip_slot_set(clip_slot *slot, const clip_slots *slots, const clip_t
                           size_t first, size_t rows, const uint8_t *data) {
     if (rows == 0) return CLIP_OK;
     if (slot->kind == CLIP_SLOT_SPLIT) {
-        size_t third = slot->rows / 3, row_bytes = (size_t)clip_tensor_elements(tensor, 1) * clip_dtype_bytes(tensor->dtype);
+        size_t third = slot->rows / slot->parts,
+               row_bytes = (size_t)clip_tensor_elements(tensor, 1) * clip_dtype_bytes(tensor->dtype);
         while (rows) {
             size_t part = first / third, inside = first % third, step = third - inside < rows ? third - inside : rows;
-            clip_status status = clip_slot_set(slot + 1 + part, slots, tensor, 0, scales, inside, step, data);
+            clip_status status = clip_slot_set(slot + slot->part + part, slots, tensor, 0, scales, inside, step, data);
             if (status != CLIP_OK) return status;
             first += step;
             rows -= step;

@@ -21,7 +21,7 @@ typedef enum {
     CLIP_SLOT_VALUES, /* f32 (rows, columns) at values */
     CLIP_SLOT_LINEAR, /* rows of linear from first_row on */
     CLIP_SLOT_INT8,   /* int8 (rows, columns) at int8, f32 (rows) at scale */
-    CLIP_SLOT_SPLIT,  /* rows go, a third each, to the next three slots: OpenAI's in_proj */
+    CLIP_SLOT_SPLIT,  /* rows go, as many each, to slots that follow: OpenAI's in_proj */
 } clip_slot_kind;
 
 typedef struct {
@@ -36,6 +36,7 @@ typedef struct {
     float *scale;
     size_t arrived, scales_arrived; /* rows */
     int needs_scales;               /* a quantized tensor came */
+    size_t parts, part;             /* SPLIT: how many, and how far from this slot the first is */
     int announced;                  /* a tensor for it is in the file's header */
 } clip_slot;
 
@@ -56,6 +57,9 @@ void clip_slots_add_int8(clip_slots *slots, const char *prefix, const char *name
                          size_t columns);
 /* The next three slots added must be its parts, all of one size: (rows / 3, columns). */
 void clip_slots_add_split(clip_slots *slots, const char *prefix, const char *name, size_t rows, size_t columns);
+/* The same of `parts` parts, (rows / parts, columns) each, of which the first is the `part`th slot added from here on. */
+void clip_slots_add_split_of(clip_slots *slots, const char *prefix, const char *name, size_t rows, size_t columns, size_t parts,
+                             size_t part);
 
 /* The slot that was added last is a convolution's. */
 void clip_slots_set_kernel(clip_slots *slots, size_t kernel);

@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         check(copy, size - 1);
     } else {
         clip_tokenizer_reader *whole, *pieces;
-        const int clean = data[0] >> 1 & 1;
+        const int clean = data[0] & 2 ? 15 : data[0] & 4 ? 24 : 0;
         const clip_status status = read_all(&whole, clean, copy, size - 1, size);
         if (read_all(&pieces, clean, copy, size - 1, 1 + data[0] / 4) != status) abort();
         if (strcmp(clip_tokenizer_reader_detail(whole), clip_tokenizer_reader_detail(pieces)) != 0) abort();

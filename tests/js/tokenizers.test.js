@@ -33,7 +33,7 @@ function keep(engine, json, clean) {
 for (const name of ['siglip', 't5', 'xlmr', 'siglip2', 'bert-en', 'bert-zh', 'bert-ko']) {
   test(`${name}: 2,000 texts of twenty scripts have the reference's ids`, async () => {
     const engine = await Engine.create({ wasm });
-    const tokenizer = engine.openTokenizer(keep(engine, read(`${name}.json`), name === 't5'));
+    const tokenizer = engine.openTokenizer(keep(engine, read(`${name}.json`), name === 't5' ? 15 : 0));
     const expected = read(`${name}.ids`).toString().trim().split('\n');
     assert.equal(expected.length, 2000);
     const wrong = texts.filter((text, i) => hash(tokenizer.encode(text, 4096)) !== expected[i]);

@@ -10,7 +10,7 @@ import { readModel } from '../models/forms/repository.js';
 import { CHUNK, DTYPES, checkManifest, configOf } from '../models/model.js';
 import { nodeSource, nodeSpec, readModule } from '../node.js';
 import { readHeader } from '../models/safetensors.js';
-import { findMerges } from '../models/tokenizer-files.js';
+import { findTokenizer } from '../models/tokenizer-files.js';
 import { chooseModule } from '../engine/wasm.js';
 import { Usage, finishProgress, oneOf, showProgress } from './terminal.js';
 
@@ -57,7 +57,7 @@ async function convertTower(engine, source, from, kind, dtype, merges, path) {
     if (sink.total !== converter.bytes) throw new ClipError('missing-tensor', `${from}: the ${kind} tower is not complete.`);
     await output.close();
     await rename(`${path}.part`, path);
-    return { bytes: sink.total, chunk: CHUNK, sha256: hashes, logitScale: converter.logitScale };
+    return { bytes: sink.total, chunk: CHUNK, sha256: hashes, logitScale: converter.logitScale, logitBias: converter.logitBias };
   } finally {
     await output.close().catch(() => {});
     await rm(`${path}.part`, { force: true });
@@ -84,11 +84,12 @@ export async function convert(values, [folder, ...more]) {
   if (!output) throw new Usage('convert needs -o with the name of a folder');
   const dtype = oneOf(values.dtype, '--dtype', DTYPES, 'q8');
   const source = nodeSource(nodeSpec(folder));
-  const { manifest, weights, folder: inside } = await readModel(source, { dtype });
+  const { manifest, weights, folder: inside, clean } = await readModel(source, { dtype });
   const engine = await Engine.create({ wasm: await readModule(chooseModule(1).name) });
-  const foreign = weights && (await findMerges(source, inside));
+  const foreign = weights && (await findTokenizer(engine, source, { folder: inside, clean, config: manifest.config }));
   await mkdir(output, { recursive: true });
   let logitScale = weights ? 0 : manifest.logit_scale;
+  let logitBias = weights ? 0 : (manifest.logit_bias ?? 0);
   /** @type {Manifest['towers']} */
   const towers = {};
   for (const kind of /** @type {TowerKind[]} */ (['vision', 'text'])) {
@@ -96,8 +97,13 @@ export async function convert(values, [folder, ...more]) {
     if (!from) throw new ClipError('no-weights', `${folder} has no weights of the ${kind} tower to convert from (f32).`);
     const merges = kind === 'text' ? (foreign ?? (await mergesInside(source, from))) : null;
     const file = `${kind}.${dtype}.safetensors`;
-    const { logitScale: scale, ...made } = await convertTower(engine, source, from, kind, dtype, merges || null, join(output, file));
+    const {
+      logitScale: scale,
+      logitBias: bias,
+      ...made
+    } = await convertTower(engine, source, from, kind, dtype, merges || null, join(output, file));
     logitScale ||= scale;
+    logitBias ||= bias;
     towers[kind] = { [dtype]: { file, ...made } };
   }
   const path = join(output, 'clip.json');
@@ -113,6 +119,7 @@ export async function convert(values, [folder, ...more]) {
     license,
     origin,
     logit_scale: logitScale || 100,
+    logit_bias: logitBias || undefined,
     concepts: manifest.concepts ?? (await conceptsOf(source)),
     towers,
   };

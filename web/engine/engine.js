@@ -153,12 +153,17 @@ export class Engine {
     });
   }
 
-  /** What turns a tokenizer.json into the form that openTokenizer takes. @param {{ clean?: boolean }} [options] clean: texts are made
-   *  canonical first, see src/tokenizer/tokenizer.h @returns {TokenizerReader} */
-  openTokenizerReader({ clean = false } = {}) {
+  /** What turns a tokenizer.json into the form that openTokenizer takes. @param {{ clean?: number, pad?: string, left?: boolean }} [options]
+   *  clean: what texts go through first, see src/tokenizer/tokenizer.h; pad: the token that fills texts up, where another file says
+   *  that; left: in front @returns {TokenizerReader} */
+  openTokenizerReader({ clean = 0, pad = '', left = false } = {}) {
     const { instance, cell } = this;
-    instance.run(() => 'tokenizer', 'tokenizer_reader_create', cell, Number(clean));
-    return new TokenizerReader(this, instance.u32(cell, 1)[0]);
+    instance.run(() => 'tokenizer', 'tokenizer_reader_create', cell, clean);
+    const reader = new TokenizerReader(this, instance.u32(cell, 1)[0]);
+    const bytes = UTF8.encode(pad).subarray(0, 65);
+    instance.u8(this.staging, bytes.length).set(bytes);
+    instance.run(() => 'pad_token', 'tokenizer_reader_set_padding', reader.handle, this.staging, bytes.length, Number(left));
+    return reader;
   }
 
   /** @param {Uint8Array} merges text of merges.txt, or a kept form @param {number} [vocabulary] merges: entries to take, 0 for all

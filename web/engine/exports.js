@@ -21,6 +21,7 @@
  * @property {(tokenizer: i32) => i32} tokenizer_vocabulary
  * @property {(tokenizer: i32, text: i32, length: i32, ids: i32, capacity: i32, count: i32) => i32} tokenizer_encode
  * @property {(out: i32, clean: i32) => i32} tokenizer_reader_create
+ * @property {(reader: i32, token: i32, length: i32, left: i32) => i32} tokenizer_reader_set_padding
  * @property {(reader: i32) => void} tokenizer_reader_destroy
  * @property {(reader: i32, bytes: i32, length: i32) => i32} tokenizer_reader_push
  * @property {(reader: i32) => i32} tokenizer_reader_finish
@@ -52,6 +53,7 @@
  * @property {(converter: i32) => f64} converter_bytes
  * @property {(converter: i32) => i32} converter_detail
  * @property {(converter: i32) => f32} converter_logit_scale
+ * @property {(converter: i32) => f32} converter_logit_bias
  */
 
 export {};

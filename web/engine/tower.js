@@ -9,7 +9,7 @@ import { ClipError, isWellFormed } from '../error.js';
 /** @typedef {'vision' | 'text'} TowerKind */
 /** @typedef {{ offset: number, length: number }} Range bytes of a file */
 /** @typedef {{ embedding: number, imageSize: number, context: number, vocabulary: number, mean: number[], deviation: number[],
- *  logitScale: number }} TowerInfo see clip_tower_info in src/clip.h */
+ *  logitScale: number, logitBias: number, filled: boolean }} TowerInfo see clip_tower_info in src/clip.h */
 
 /** Bytes of a file pass through so many of the engine's. */
 export const STAGING = 1 << 20;
@@ -87,9 +87,9 @@ export class Tower extends Reader {
   describe() {
     const { instance } = this.engine;
     return instance.scope(alloc => {
-      const info = alloc(11 * 8);
+      const info = alloc(13 * 8);
       instance.call('tower_describe', this.handle, info);
-      const [embedding, imageSize, context, vocabulary, ...rest] = instance.f64(info, 11);
+      const [embedding, imageSize, context, vocabulary, ...rest] = instance.f64(info, 13);
       return {
         embedding,
         imageSize,
@@ -98,6 +98,8 @@ export class Tower extends Reader {
         mean: rest.slice(0, 3),
         deviation: rest.slice(3, 6),
         logitScale: rest[6],
+        logitBias: rest[7],
+        filled: rest[8] === 1,
       };
     });
   }
@@ -192,6 +194,11 @@ export class Converter extends Reader {
   /** Size of the converted file; 0 until the source's header was pushed. */
   get bytes() {
     return this.engine.instance.call('converter_bytes', this.handle);
+  }
+
+  /** What is added to the cosines before a sigmoid, 0 if the file had none. */
+  get logitBias() {
+    return this.engine.instance.call('converter_logit_bias', this.handle);
   }
 
   /** Factor of the cosines, 0 if the file had none. */

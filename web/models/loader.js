@@ -7,7 +7,7 @@ import { ClipError, throwIfAborted } from '../error.js';
 import { readModel } from './forms/repository.js';
 import { CHUNK, DTYPES, checkSizes, configOf } from './model.js';
 import { rawPrefix } from './store.js';
-import { findMerges } from './tokenizer-files.js';
+import { findTokenizer } from './tokenizer-files.js';
 
 /** @typedef {import('../engine/engine.js').Engine} Engine */
 /** @typedef {import('../engine/tower.js').Tower} Tower */
@@ -36,6 +36,8 @@ export class Loader {
     this.weights = undefined;
     /** The folder of its tokenizer's files. */
     this.folder = '';
+    /** What its texts go through first. @type {string | undefined} */
+    this.clean = undefined;
     /** @type {ModelRecord | null} */
     this.record = null;
   }
@@ -55,6 +57,7 @@ export class Loader {
     this.manifest = model.manifest;
     this.weights = model.weights;
     this.folder = model.folder;
+    this.clean = model.clean;
     const files = Object.fromEntries(
       this.#ownFiles().flatMap(file => {
         const keys = record?.files[file.file];
@@ -121,7 +124,8 @@ export class Loader {
       checkSizes(tower.info, this.manifest.preprocess);
       let tokenizer = null;
       if (kind === 'text') tokenizer = merges ? engine.openTokenizer(merges) : tower.takeTokenizer();
-      if (tokenizer && tokenizer.vocabulary > tower.info.vocabulary) {
+      // others may have tokens to spare, which no text of theirs becomes by chance
+      if (tokenizer && !tokenizer.padding && tokenizer.vocabulary > tower.info.vocabulary) {
         throw new ClipError(
           'bad-merges',
           `The tokenizer has ${tokenizer.vocabulary} entries, but the text tower only ${tower.info.vocabulary}.`,
@@ -163,9 +167,10 @@ export class Loader {
   /** @param {Engine} engine @param {Tower} tower @param {Dtype} dtype @param {Watch} watch */
   async #loadForeign(engine, tower, dtype, watch) {
     if (this.weights === undefined) {
-      const { weights, folder } = await readModel(this.source, { signal: watch.signal, dtype });
+      const { weights, folder, clean } = await readModel(this.source, { signal: watch.signal, dtype });
       this.weights = weights;
       this.folder = folder;
+      this.clean = clean;
     }
     const name = this.weights?.[tower.kind]?.files[0];
     if (!name) {
@@ -177,7 +182,11 @@ export class Loader {
     }
     const file = await this.source.open(name, { signal: watch.signal });
     if (!file) throw new ClipError('not-found', `${this.source.id} has no ${name}.`);
-    const merges = tower.kind === 'text' ? await findMerges(this.source, this.folder, watch.signal) : null;
+    const { folder, clean, manifest } = this;
+    const merges =
+      tower.kind === 'text'
+        ? await findTokenizer(engine, this.source, { folder, clean, config: manifest.config, signal: watch.signal })
+        : null;
     const key = (/** @type {number} */ i) => `${rawPrefix(this.source.id)}${name} ${file.version} ${i}`;
     const raw = { name, bytes: file.bytes, chunk: CHUNK, sha256: null, key, open: async () => file };
     if (!this.store || !globalThis.crypto?.subtle) {
@@ -185,6 +194,7 @@ export class Loader {
       await feed(tower, new Chunks(raw, null, watch));
       tower.finish();
       if (tower.info.logitScale > 0) this.manifest.logit_scale = tower.info.logitScale;
+      if (tower.info.logitBias) this.manifest.logit_bias = tower.info.logitBias;
       return merges;
     }
     await this.#convert(engine, tower, dtype, raw, merges, watch);
@@ -227,6 +237,7 @@ export class Loader {
       });
       for (const bytes of sink.take(true)) await keep(bytes);
       if (converter.logitScale > 0) this.manifest.logit_scale = converter.logitScale;
+      if (converter.logitBias) this.manifest.logit_bias = converter.logitBias;
     } finally {
       converter.free();
     }

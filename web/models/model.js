@@ -25,7 +25,8 @@ import { ClipError } from '../error.js';
  * @property {string} [origin]
  * @property {Record<string, any>} config the source's config.json or open_clip_config.json
  * @property {Preprocess} [preprocess]
- * @property {number} logit_scale factor of the cosines before the softmax
+ * @property {number} logit_scale factor of the cosines before the softmax, or sigmoid
+ * @property {number} [logit_bias] what is added to that; models that have it were trained with a sigmoid
  * @property {{ vision?: TowerFiles, text?: TowerFiles }} towers
  * @property {string[]} [concepts] what a small model knows, for people
  * @property {TowerKind[]} [kinds] the towers that the model has, both where absent
@@ -73,6 +74,7 @@ export function checkManifest(value, label = 'clip.json') {
   need(isObject(m.config), '"config" is not an object');
   need(isObject(m.towers), '"towers" is not an object');
   need(typeof m.logit_scale === 'number' && m.logit_scale > 0 && m.logit_scale <= 1e4, '"logit_scale" is not a number above 0');
+  need(m.logit_bias === undefined || (typeof m.logit_bias === 'number' && Math.abs(m.logit_bias) <= 1e4), '"logit_bias" is not a number');
   for (const key of ['license', 'origin']) need(m[key] === undefined || typeof m[key] === 'string', `"${key}" is not a string`);
   if (m.preprocess !== undefined) checkPreprocess(m.preprocess, label);
   const isText = (/** @type {unknown} */ x) => typeof x === 'string' && x.length <= 200;
@@ -109,8 +111,8 @@ export function checkManifest(value, label = 'clip.json') {
       kept[dtype] = { file: f.file, bytes: f.bytes, chunk: f.chunk, sha256: [...f.sha256] };
     }
   }
-  const { name, license, origin, config, preprocess, logit_scale, concepts, kinds } = m;
-  return { format: 'clip-wasm', version: 1, name, license, origin, config, preprocess, logit_scale, towers, concepts, kinds };
+  const { name, license, origin, config, preprocess, logit_scale, logit_bias, concepts, kinds } = m;
+  return { format: 'clip-wasm', version: 1, name, license, origin, config, preprocess, logit_scale, logit_bias, towers, concepts, kinds };
 }
 
 /** @param {any} p @param {string} label */

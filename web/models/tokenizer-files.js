@@ -1,4 +1,4 @@
-/** Finds the merges list of a model that has its tokenizer in files of its own. */
+/** Finds the tokenizer of a model that has it in files of its own: CLIP's merges list, or a tokenizer.json of another kind. */
 import { ClipError } from '../error.js';
 import { parseJson } from './model.js';
 
@@ -36,4 +36,36 @@ export async function findMerges(source, folder = '', signal) {
       .slice(1, 1 + OPENAI_MERGES)
       .join('\n') + '\n',
   );
+}
+
+/** What comes before the tokenizer; src/tokenizer/tokenizer.h has the numbers. @type {Record<string, number>} */
+const CLEAN = { canonicalize: 15, whitespace: 8, lower: 12, '': 0 };
+
+/** A token's text, which may be an object around it. @param {any} token @returns {string | undefined} */
+const textOf = token => (typeof token === 'string' ? token : typeof token?.content === 'string' ? token.content : undefined);
+
+/**
+ * What engine.openTokenizer takes, for a model of any kind.
+ * @param {import('../engine/engine.js').Engine} engine @param {import('./sources/source.js').Source} source
+ * @param {{ folder?: string, config: Record<string, any>, clean?: string, signal?: AbortSignal }} model
+ * @returns {Promise<Uint8Array | null>} null where the source has no tokenizer
+ */
+export async function findTokenizer(engine, source, { folder = '', config, clean = '', signal }) {
+  if (config.model_type !== 'siglip') return findMerges(source, folder, signal);
+  const file = await source.open(`${folder}tokenizer.json`, { signal });
+  if (!file) return null;
+  const settings = await source.text(`${folder}tokenizer_config.json`, { signal, limit: 1 << 24 });
+  const { pad_token: pad, padding_side: side, tokenizer_class: type } = settings ? parseJson('tokenizer_config.json', settings) : {};
+  // transformers puts lower case before this class's tokenizers, whatever their file says
+  const reader = engine.openTokenizerReader({
+    clean: type === 'Siglip2Tokenizer' ? 16 : CLEAN[clean],
+    pad: textOf(pad),
+    left: side === 'left',
+  });
+  try {
+    for await (const piece of file.stream(0, file.bytes, signal)) reader.push(piece);
+    return reader.finish();
+  } finally {
+    reader.free();
+  }
 }

@@ -237,7 +237,13 @@ export class Session {
   async tokenize(texts, watch = {}) {
     const { tower, tokenizer } = await this.#tower('text', watch);
     if (!tokenizer) throw new ClipError('no-tokenizer', `${this.source.id} has no tokenizer files (merges.txt or tokenizer.json).`);
-    return texts.map(text => Array.from(tokenizer.encode(text, tower.info.context)));
+    const { context, filled } = tower.info;
+    const { id = 0, left = false } = tokenizer.padding ?? {};
+    return texts.map(text => {
+      const ids = Array.from(tokenizer.encode(text, context));
+      const rest = Array(filled ? context - ids.length : 0).fill(id);
+      return left ? [...rest, ...ids] : [...ids, ...rest];
+    });
   }
 
   /** Embeddings, not normalised. @param {string[]} texts @param {SessionWatch} [watch] @returns {Promise<Float32Array[]>} */
@@ -339,7 +345,9 @@ export class Session {
     const cosines = this.#engine.similarity(images, texts);
     return images.map((_, i) => {
       const row = cosines.slice(i * labels.length, (i + 1) * labels.length);
-      const scores = this.#engine.softmax(row, this.#loader.manifest.logit_scale);
+      const { logit_scale: scale, logit_bias: bias } = this.#loader.manifest;
+      // a model with a bias was trained to answer each label by itself
+      const scores = bias === undefined ? this.#engine.softmax(row, scale) : row.map(x => 1 / (1 + Math.exp(-(x * scale + bias))));
       const ranked = labels.map((label, j) => ({ label, score: scores[j] })).sort((a, b) => b.score - a.score);
       return ranked.slice(0, top);
     });

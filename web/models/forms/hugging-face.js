@@ -4,6 +4,7 @@
  */
 import { ClipError } from '../../error.js';
 import { Keys, isObject, unsupported } from './keys.js';
+import { readSiglip } from './siglip.js';
 
 /** @typedef {import('../../engine/tower.js').TowerKind} TowerKind */
 
@@ -69,8 +70,10 @@ function modelType(json, file) {
   if (json.quantization_config)
     throw unsupported(`${file}: the weights are quantized in a way of their own ("quantization_config"); take the original.`);
   const type = json.model_type ?? 'clip';
-  if (type !== 'clip' && type !== 'clip_vision_model' && type !== 'clip_text_model')
-    throw unsupported(`${file}: this is a model of type "${type}"; supported is CLIP's own architecture ("clip").`);
+  if (!['clip', 'clip_vision_model', 'clip_text_model', 'siglip', 'siglip2'].includes(type))
+    throw unsupported(
+      `${file}: this is a model of type "${type}"; supported are CLIP's own architecture ("clip") and SigLIP's ("siglip").`,
+    );
   return type;
 }
 
@@ -84,6 +87,10 @@ export const isHuggingFace = json =>
  */
 export function readHuggingFace(json, file = 'config.json') {
   const type = modelType(json, file);
+  if (type === 'siglip' || type === 'siglip2') {
+    const config = readSiglip(json, file, INERT);
+    return { config, kinds: ['vision', 'text'], imageSize: config.vision_config.image_size };
+  }
   if (type !== 'clip') {
     // a tower alone, its configuration at the top
     const vision = type === 'clip_vision_model';

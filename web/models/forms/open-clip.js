@@ -5,6 +5,7 @@
 import { ClipError } from '../../error.js';
 import { Keys, isObject, unsupported } from './keys.js';
 import { ofOpenClip } from './preprocess.js';
+import { isTimmSiglip, readTimmSiglip } from './siglip.js';
 
 const INERT = /^(_|cast_dtype$|patch_dropout$|output_tokens$|attn_pooler_(queries|heads)$|tokenizer_mode$|hf_tokenizer_name$)/;
 /** Settings of towers that are somebody else's; without the tower's name they mean nothing. */
@@ -90,11 +91,16 @@ export const isOpenClip = json => isObject((json.model_cfg ?? json).vision_cfg);
 
 /**
  * @param {Record<string, any>} json @param {string} file
- * @returns {{ config: Record<string, any>, imageSize: number, preprocess: import('./preprocess.js').Preprocess }}
+ * @returns {{ config: Record<string, any>, imageSize: number, preprocess: import('./preprocess.js').Preprocess, clean?: string }} clean: what
+ *   OpenCLIP does to texts before a tokenizer of transformers' sees them
  */
 export function readOpenClip(json, file) {
   const keys = new Keys(json.model_cfg ?? json, file);
   if (keys.get('multimodal_cfg')) throw unsupported(`${file}: this is a CoCa ("multimodal_cfg"); supported is CLIP's own architecture.`);
+  if (isTimmSiglip(keys.get('vision_cfg')?.timm_model_name)) {
+    const found = readTimmSiglip(keys, file);
+    return { ...found, preprocess: ofOpenClip(json.preprocess_cfg, found.imageSize, file) };
+  }
   const embedding = keys.get('embed_dim');
   if (!Number.isSafeInteger(embedding)) throw new ClipError('bad-config', `${file}: "embed_dim" is missing.`);
   const config = {

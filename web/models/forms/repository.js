@@ -26,6 +26,7 @@ import { findWeights } from './weights.js';
  * @property {string} config what clip_tower_create reads
  * @property {string} folder where its other files are in the source: '' or "0_CLIPModel/"
  * @property {import('./weights.js').Weights | null} weights of the other forms
+ * @property {string} [clean] what is done to texts before the tokenizer sees them, in OpenCLIP's words
  */
 
 /** Config files are small; a larger one is something else. */
@@ -53,7 +54,7 @@ export async function readModel(source, { signal, dtype = 'q8' } = {}) {
     if (folder && (await otherModules(read)) === null) break;
     const found = await readFolder(read, folder);
     if (!found) continue;
-    const { form, config, preprocess, kinds } = found;
+    const { form, config, preprocess, kinds, clean } = found;
     const manifest = checkManifest({
       format: 'clip-wasm',
       version: 1,
@@ -66,7 +67,7 @@ export async function readModel(source, { signal, dtype = 'q8' } = {}) {
       kinds: kinds.length === 1 ? kinds : undefined,
     });
     const weights = await findWeights(source, { folder, form, dtype, names, signal });
-    return { form, manifest, config: configOf(manifest), folder, weights };
+    return { form, manifest, config: configOf(manifest), folder, weights, clean };
   }
   throw new ClipError(
     'not-a-model',
@@ -95,7 +96,7 @@ async function otherModules(read) {
 }
 
 /** @param {(file: string) => Promise<Record<string, any> | null>} read @param {string} folder
- *  @returns {Promise<{ form: 'hugging-face' | 'open-clip', config: any, preprocess: import('./preprocess.js').Preprocess, kinds: TowerKind[] } | null>} */
+ *  @returns {Promise<{ form: 'hugging-face' | 'open-clip', config: any, preprocess: import('./preprocess.js').Preprocess, kinds: TowerKind[], clean?: string } | null>} */
 async function readFolder(read, folder) {
   const config = await read(`${folder}config.json`);
   const openClip = folder ? null : await read('open_clip_config.json');
@@ -120,5 +121,6 @@ async function readFolder(read, folder) {
     config: found.config,
     preprocess: immich ? ofOpenClip(immich, found.imageSize, 'visual/preprocess_cfg.json') : preprocess,
     kinds: ['vision', 'text'],
+    clean: found.clean,
   };
 }
