@@ -68,10 +68,10 @@ test('tells what went wrong, and goes on', async () => {
   const bytes = [...(await readFile(join(ROOT, 'weights/samples/oranges.jpg')))];
   await page.evaluate(bytes => (document.querySelector('clip-classifier').photo = new Blob([new Uint8Array(bytes)])), bytes);
   assert.equal((await events(page, 1))[0].code, 'bad-template');
-  assert.match(await page.locator('clip-classifier [role=status]').textContent(), /no \{\} for the label/);
+  assert.match(await page.locator('clip-classifier [part=status]').textContent(), /no \{\} for the label/);
   await page.evaluate(() => document.querySelector('clip-classifier').setAttribute('template', 'a photo of a {}'));
   assert.equal((await events(page, 2))[1].best, 'orange');
-  assert.equal(await page.locator('clip-classifier [role=status]').textContent(), '');
+  assert.equal(await page.locator('clip-classifier [part=status]').textContent(), '');
   await page.close();
 });
 
@@ -93,6 +93,42 @@ test('what changes together is asked once, and nothing without a photo or labels
     [2],
   );
   assert.deepEqual(await rows(page), []);
+  await page.close();
+});
+
+test('labels with commas, unknown words, what is read out, and progress at every instance', async () => {
+  const page = await browser.page(site);
+  await page.evaluate(async () => {
+    await import('/web/element.js');
+    window.progress = [];
+    window.answers = 0;
+    const elements = ['a', 'b'].map(id => Object.assign(document.createElement('clip-classifier'), { id }));
+    for (const element of elements) {
+      element.addEventListener('clip-progress', () => window.progress.push(element.id));
+      element.addEventListener('clip-ranking', () => window.answers++);
+      element.setAttribute('src', '/weights/samples/oranges.jpg');
+      document.body.append(element);
+    }
+    elements[0].setAttribute('labels', '"xyzzy, plugh", orange');
+    elements[1].labels = ['xyzzy, plugh', 'orange'];
+  });
+  await page.waitForFunction(() => window.answers === 2, null, { timeout: 30_000 });
+  for (const id of ['a', 'b']) {
+    const element = page.locator(`#${id}`);
+    assert.deepEqual(await element.evaluate(one => one.labels), ['xyzzy, plugh', 'orange']);
+    assert.equal(await element.locator('[part~=unknown]').textContent(), 'xyzzy, plugh');
+    assert.match(await element.locator('.heard').textContent(), /^(orange|xyzzy, plugh), \d.* %; then /);
+  }
+  assert.deepEqual([...new Set(await page.evaluate(() => window.progress))].sort(), ['a', 'b']);
+  await page.close();
+});
+
+test('the place to drop on is there after what cannot be shown', async () => {
+  const page = await open({ labels: 'cat' });
+  await page.evaluate(() => (document.querySelector('clip-classifier').photo = new Blob(['nothing'], { type: 'image/jpeg' })));
+  await events(page, 1);
+  await page.waitForFunction(() => !document.querySelector('clip-classifier').shadowRoot.querySelector('label').classList.contains('full'));
+  assert.ok(await page.locator('clip-classifier slot').isVisible());
   await page.close();
 });
 

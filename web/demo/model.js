@@ -29,9 +29,7 @@ export class Model {
       const clip = await Clip.load(source, { ...options, worker: bound.start });
       try {
         await clip.prepare(['vision', 'text'], { signal: options.signal, onProgress: options.onProgress });
-        const model = new Model(clip, bound);
-        await model.#calibrate();
-        return model;
+        return new Model(clip, bound);
       } catch (error) {
         clip.dispose();
         throw error;
@@ -52,9 +50,9 @@ export class Model {
   constructor(clip, bound) {
     this.clip = clip;
     this.bound = bound;
-    this.scale = 100;
-    /** @type {number | null} */
-    this.bias = null;
+    const { logitScale, logitBias } = clip.info;
+    this.scale = logitScale;
+    this.bias = logitBias;
   }
 
   get info() {
@@ -63,29 +61,8 @@ export class Model {
 
   /** Tells what it computes from what others do. */
   get fingerprint() {
-    const { id, dtype } = this.info;
-    return `${/** @type {any} */ (this.info).fingerprint ?? id} ${dtype}`;
-  }
-
-  async #calibrate() {
-    const { logitScale, logitBias } = /** @type {any} */ (this.info);
-    this.bias = logitBias ?? null;
-    if (logitScale > 0) return void (this.scale = logitScale);
-    // what clip.classify makes of cosines tells the scale
-    const picture = new ImageData(8, 8);
-    picture.data.fill(255);
-    const labels = ['white', 'dog'];
-    const [scores, image, texts] = [
-      await this.clip.classify(picture, labels),
-      await this.clip.encode(picture, { normalize: true }),
-      await this.clip.encode(
-        labels.map(label => `a photo of a ${label}`),
-        { normalize: true },
-      ),
-    ];
-    const [a, b] = texts.map(text => text.reduce((sum, x, i) => sum + x * image[i], 0));
-    const [x, y] = labels.map(label => scores.find(one => one.label === label).score);
-    if (Math.abs(a - b) > 1e-4 && x > 1e-6 && y > 1e-6) this.scale = Math.log(x / y) / (a - b);
+    const { id, dtype, fingerprint } = this.info;
+    return `${fingerprint || id} ${dtype}`;
   }
 
   /** Whether a label is a word that the model was not taught. @param {string} name */
@@ -129,19 +106,7 @@ export class Model {
 
   /** Results as they come, in any order. @param {AsyncIterable<Blob>} files */
   encodeEach(files) {
-    const clip = /** @type {any} */ (this.clip);
-    return clip.encodeEach ? clip.encodeEach(files, { ordered: false }) : this.#oneByOne(files);
-  }
-
-  async *#oneByOne(files) {
-    for await (const input of files) {
-      try {
-        yield { input, embedding: await this.clip.encode(input) };
-      } catch (error) {
-        if (error.code === 'disposed') throw error;
-        yield { input, error };
-      }
-    }
+    return this.clip.encodeEach(files, { ordered: false });
   }
 
   dispose() {

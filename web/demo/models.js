@@ -89,6 +89,7 @@ export class Models {
       this.#tell();
       announce(t('modelReady', { name: model.info.name }));
       this.onModel();
+      dispatchEvent(new Event('clip-ready'));
       $('model-dialog').close();
     } catch (error) {
       if (this.#loading !== loading) return; // another one took its place

@@ -1,8 +1,7 @@
 /** The sample pictures: offered once, and put away as soon as somebody has photos of their own. */
 import { $, make, say } from './dom.js';
+import { folder, listOf, strip } from './sample-source.js';
 import { t } from './words.js';
-
-const FOLDER = new URL('../weights/samples/', document.baseURI);
 
 /** @typedef {{ file: string, title: string, labels: string[], alt: string }} Sample */
 
@@ -22,13 +21,11 @@ export class Samples {
   /** Shows the strip, and the first sample unless something else was wished for meanwhile. */
   async offer() {
     const wish = this.#wish;
-    this.list = await fetch(new URL('index.json', FOLDER))
-      .then(answer => (answer.ok ? answer.json() : []))
+    this.list = await listOf()
       .then(all => all.map(sample => inLanguage(sample, this.language)))
       .catch(() => []);
-    const buttons = this.list.map(sample => {
-      const picture = Object.assign(new Image(96, 96), { src: new URL(sample.file, FOLDER).href, alt: sample.title, title: sample.title });
-      const button = make('button', { type: 'button', onclick: () => this.pick(sample) }, picture);
+    const buttons = this.list.map((sample, i) => {
+      const button = make('button', { type: 'button', title: sample.title, onclick: () => this.pick(sample) }, this.#small(sample, i));
       button.dataset.name = sample.title;
       button.setAttribute('aria-pressed', 'false');
       return make('li', {}, button);
@@ -38,10 +35,17 @@ export class Samples {
     if (wish === this.#wish && this.list.length) await this.pick(this.list[0]);
   }
 
+  /** The small picture of a sample: its own file, or its place in the strip. @param {Sample} sample @param {number} i */
+  #small(sample, i) {
+    const picture = Object.assign(new Image(96, 96), { src: strip ?? new URL(sample.file, folder).href, alt: sample.title });
+    if (strip) picture.style.objectPosition = `${(100 * i) / (this.list.length - 1)}% 0`;
+    return picture;
+  }
+
   /** @param {Sample} sample */
   async pick(sample) {
     const wish = ++this.#wish;
-    const photo = await fetch(new URL(sample.file, FOLDER))
+    const photo = await fetch(new URL(sample.file, folder))
       .then(answer => (answer.ok ? answer.blob() : null))
       .catch(() => null);
     if (wish !== this.#wish) return; // something else was wished for meanwhile

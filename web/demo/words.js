@@ -1,8 +1,8 @@
 /** Words in the reader's language: which one, how a message is filled in, numbers, sizes, shares. The words themselves are in words/. */
 import en from './words/en.js';
-import ko from './words/ko.js';
 
-const LANGUAGES = { en, ko };
+/** English comes along, others when they are wanted. @type {Record<string, () => Promise<{ default: any }>>} */
+const LANGUAGES = { en: async () => ({ default: en }), ko: () => import('./words/ko.js') };
 
 /** The first of the reader's languages that there are words in. `?lang=` goes before, so that links can say. */
 export const language =
@@ -10,7 +10,7 @@ export const language =
     .map(tag => tag?.slice(0, 2).toLowerCase())
     .find(tag => tag in LANGUAGES) ?? 'en';
 
-const words = LANGUAGES[language];
+const { default: words } = await LANGUAGES[language]();
 const plurals = new Intl.PluralRules(language);
 const grouped = new Intl.NumberFormat(language);
 const short = new Intl.NumberFormat(language, { maximumSignificantDigits: 2 });

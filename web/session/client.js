@@ -120,7 +120,9 @@ export class WorkerClient extends Client {
     if (!call) return this.info;
     const { worker } = this;
     try {
-      return await this.#send(call, args, options);
+      const result = await this.#send(call, args, options);
+      if (call === 'prepare') Object.assign(this.info, result);
+      return result;
     } catch (error) {
       if (isFatal(error) && this.worker === worker) this.end();
       throw error;
@@ -252,7 +254,9 @@ export class LocalClient extends Client {
     try {
       this.session ??= await this.open(watch);
       this.info = this.session.info;
-      return call ? await this.session.call(call, args, watch) : this.info;
+      const result = call ? await this.session.call(call, args, watch) : this.info;
+      if (call === 'prepare') this.info = result;
+      return result;
     } catch (error) {
       const typed = error instanceof ClipError ? error : fromPlain(toPlain(error));
       if (isFatal(typed)) this.end();

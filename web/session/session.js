@@ -40,7 +40,10 @@ import { Store } from '../models/store.js';
 
 /** What a loaded model says about itself.
  * @typedef {{ id: string, name: string, license?: string, origin?: string, dtype: Dtype, threads: number, kernels: string,
- *  concepts?: string[], preprocess?: import('../models/model.js').Preprocess }} SessionInfo */
+ *  concepts?: string[], preprocess?: import('../models/model.js').Preprocess, logitScale: number, logitBias: number | null,
+ *  fingerprint: string }} SessionInfo scores are softmax(logitScale * cosines), or one by one sigmoid(logitScale * cosine + logitBias) where
+ *  the model has such a bias; the fingerprint is the image tower's, '' where nothing tells one from another. What a foreign file says is
+ *  known once it is loaded, see Clip.prepare */
 
 /** @typedef {(typeof CALLS)[number]} Call */
 const CALLS = /** @type {const} */ ([
@@ -169,6 +172,9 @@ export class Session {
       kernels: this.#engine.kernels,
       concepts: manifest.concepts,
       preprocess: manifest.preprocess,
+      logitScale: manifest.logit_scale,
+      logitBias: /** @type {any} */ (manifest).logit_bias ?? null,
+      fingerprint: this.#fingerprint('vision'),
     };
   }
 
@@ -192,9 +198,11 @@ export class Session {
     }
   }
 
-  /** Loads towers ahead of their first use. @param {('vision' | 'text')[]} kinds @param {SessionWatch} [watch] */
+  /** Loads towers ahead of their first use. @param {('vision' | 'text')[]} kinds @param {SessionWatch} [watch]
+   *  @returns {Promise<SessionInfo>} which knows more then */
   async prepare(kinds, watch = {}) {
     for (const kind of kinds) await this.#tower(kind, watch);
+    return this.info;
   }
 
   /** What another session becomes a copy of this one by: its memory with the image tower; null where threads share it.
@@ -305,8 +313,13 @@ export class Session {
 
   /** Before the keys of labels in the store; empty where nothing tells one text tower from another. */
   #labelPrefix() {
-    const file = this.#loader.ownFile('text', this.dtype);
-    return file && this.source.remote ? fingerprint(file) : '';
+    return this.source.remote ? this.#fingerprint('text') : '';
+  }
+
+  /** @param {'vision' | 'text'} kind */
+  #fingerprint(kind) {
+    const file = this.#loader.ownFile(kind, this.dtype);
+    return file ? fingerprint(file) : '';
   }
 
   /** Takes labels from the store; answers those that are not there. @param {string[]} labels @param {(label: string) => string} keyOf

@@ -1,0 +1,28 @@
+/** The page's side of its service worker: starts it, tells it what was loaded before it was there, and says when a newer page is ready. */
+import { $ } from './dom.js';
+
+async function start() {
+  const registration = await navigator.serviceWorker.register(new URL('./service-worker.js', document.baseURI));
+  const offer = () => ($('update').hidden = !(registration.waiting && navigator.serviceWorker.controller));
+  offer();
+  registration.addEventListener('updatefound', () => registration.installing?.addEventListener('statechange', offer));
+  $('reload').addEventListener('click', () => {
+    navigator.serviceWorker.addEventListener('controllerchange', () => location.reload(), { once: true });
+    registration.waiting?.postMessage('take over');
+  });
+  const { active } = await navigator.serviceWorker.ready;
+  const assets = new URL('./assets/', document.baseURI).href;
+  const tell = () => {
+    const loaded = performance.getEntriesByType('resource').map(({ name }) => name.split(/[?#]/)[0]);
+    active?.postMessage({ keep: loaded.filter(name => name.startsWith(assets) && !name.endsWith('.safetensors')) });
+  };
+  // once the model is there, all that a visit needs has been loaded
+  addEventListener('clip-ready', tell);
+  tell();
+}
+
+const begin = () => start().catch(() => {});
+if ('serviceWorker' in navigator) {
+  if (document.readyState === 'complete') begin();
+  else addEventListener('load', begin); // what the page needs goes first
+}
