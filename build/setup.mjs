@@ -1,7 +1,7 @@
 // Obtains what a fresh clone lacks: toolchain, C libraries, modules, node packages, a browser. Each function does nothing,
 // and quickly, when there is nothing to do.
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BuildError, ROOT, aptInstall, ensureCommands, make, must, step, which } from './steps.mjs';
 
@@ -21,6 +21,8 @@ export async function ensureModules() {
   ]);
   await step('toolchain and C libraries', () => make('emcc.mk', 'build/out/toolchain.mk', 'build/out/sources.mk'));
   await step('WebAssembly modules', () => make('emcc.mk'));
+  // the embedded model's description under a name that no bundler takes for a script: Parcel makes one of every .json
+  copyFileSync(join(ROOT, 'weights/clip-mini/clip.json'), join(ROOT, 'weights/clip-mini/clip.manifest'));
 }
 
 /** node_modules as package-lock.json says. */

@@ -2,13 +2,12 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LocalClient } from './session/client.js';
-import { EMBEDDED } from './embedded.js';
 import { ClipError } from './error.js';
 import { pipelineOf } from './api/pipeline.js';
-import { Clip as Base } from './index.js';
+import { Clip as Base, EMBEDDED } from './api/clip.js';
 import { nodeSource, spawnThread, startNodeWorker } from './session/node-host.js';
 import { Pool } from './session/pool.js';
 import { Session } from './session/session.js';
@@ -16,14 +15,15 @@ import { specOf } from './models/sources/spec.js';
 import { chooseModule, compile } from './engine/wasm.js';
 
 export { ClipError, nodeSource, spawnThread };
-export { DEFAULT_TEMPLATE } from './index.js';
+export { DEFAULT_TEMPLATE } from './api/clip.js';
 
 /** Bytes of one of the four modules. @param {import('./engine/wasm.js').ModuleName} name */
 export const readModule = name => readFile(new URL(`./wasm/clip-${name}.wasm`, import.meta.url));
 
 /** @param {any} model @param {{ revision?: string, hub?: string }} [options] @returns {import('./models/sources/spec.js').SourceSpec} */
 export function nodeSpec(model, options = {}) {
-  if (model === EMBEDDED) return { type: 'folder', path: fileURLToPath(new URL(`../weights/${EMBEDDED}/`, import.meta.url)) };
+  if (model === EMBEDDED)
+    return { type: 'folder', path: dirname(fileURLToPath(new URL('../weights/clip-mini/clip.manifest', import.meta.url))) };
   const path = model instanceof URL && model.protocol === 'file:' ? fileURLToPath(model) : model;
   if (typeof path === 'string' && !/^https?:/.test(path) && (existsSync(path) || /^[./]/.test(path))) {
     if (!existsSync(path)) throw new ClipError('not-found', `There is no folder ${path}.`);
@@ -33,12 +33,12 @@ export function nodeSpec(model, options = {}) {
 }
 
 export class Clip extends Base {
-  /** @protected @override @param {any} model @param {import('./index.js').LoadOptions} options */
+  /** @protected @override @param {any} model @param {import('./api/options.js').LoadOptions} options */
   static async locate(model, options) {
     return nodeSpec(model, options);
   }
 
-  /** @protected @override @param {import('./models/sources/spec.js').SourceSpec} source @param {import('./index.js').LoadOptions} options
+  /** @protected @override @param {import('./models/sources/spec.js').SourceSpec} source @param {import('./api/options.js').LoadOptions} options
    *  @param {(warning: import('./error.js').PlainError) => void} warn @returns {Promise<Pool>} */
   static async connect(source, { dtype, threads = 1, cache, wasm, worker, workers }, warn) {
     const chosen = chooseModule(threads);
@@ -63,5 +63,5 @@ export class Clip extends Base {
   }
 }
 
-/** @type {typeof import('./index.js').pipeline} */
+/** @type {import('./api/pipeline.js').Pipeline} */
 export const pipeline = (task, model, options) => pipelineOf(Clip, task, model, options);

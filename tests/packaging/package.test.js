@@ -25,7 +25,7 @@ test('publint has nothing to say', () => {
 
 test('its types are found as its code is (are the types wrong?)', () => {
   // the package is for import only, and the modules and the worker are no code to import
-  must(tool('attw'), [tarball, '--profile', 'esm-only', '--exclude-entrypoints', './worker.js', './wasm/*']);
+  must(tool('attw'), [tarball, '--profile', 'esm-only', '--exclude-entrypoints', './worker.js', './wasm/*', './weights/*']);
 });
 
 test('it carries what it needs and nothing else', () => {

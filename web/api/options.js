@@ -25,9 +25,10 @@
  * @property {number} [workers] 1 to 16: how many at most work on a batch, each with the model in its own memory; by default as many as
  *   the machine has cores, at most 8, and no more than a quarter of its memory has room for
  * @property {boolean | 'refresh'} [cache] false: keep nothing in IndexedDB; 'refresh': ask whether the model changed since it was kept
- * @property {string | URL | (() => Worker) | false} [worker] where the worker's script is, if not beside this one (it must be of the
- *   page's origin), or how to start it; false: none, as in a worker of your own
+ * @property {string | URL | (() => Worker) | false} [worker] where the worker's script is, if not beside this one, or how to start
+ *   it; false: none, as in a worker of your own
  * @property {string | URL | WebAssembly.Module | ArrayBuffer} [wasm] the module, if not beside this script
+ * @property {string | URL} [assets] the folder into which `clip-wasm copy` copied the package's files, where no bundler took them along
  * @property {string} [revision] of a hub's repository
  * @property {string} [hub] address of the hub
  */

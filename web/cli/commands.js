@@ -8,6 +8,7 @@ import { embed } from './embed.js';
 import { preprocess, tokenize } from './given.js';
 import { search } from './search.js';
 import { convert } from './convert.js';
+import { copy } from './copy.js';
 import { verify } from './verify.js';
 import { bench } from './bench.js';
 
@@ -102,6 +103,12 @@ export const COMMANDS = {
     about: 'Turn a model in Hugging Face or OpenCLIP form into our own form.',
     options: { dtype: string, output, name: string, license: string, origin: string },
     run: convert,
+  },
+  copy: {
+    usage: 'copy DIR [--no-weights]',
+    about: "Copy the package's worker, modules and embedded model to DIR, for bundlers that take nothing along; see the option assets.",
+    options: { 'no-weights': flag },
+    run: copy,
   },
   verify: {
     usage: 'verify MODEL_DIR [--dtype DTYPE] [--module simd|relaxed|simd-threads|relaxed-threads] [--threads N] [-o OUT.safetensors]',

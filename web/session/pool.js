@@ -49,6 +49,10 @@ export class Pool {
     /** The one that is being started. @type {Promise<void> | null} */
     this.growing = null;
     this.batches = 0;
+    /** Address of the worker's script, for messages. @type {string | undefined} */
+    this.script = undefined;
+    /** What takes the first worker's place if that does not start. @type {(() => Client) | undefined} */
+    this.otherwise = undefined;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.idle = undefined;
   }
@@ -70,6 +74,19 @@ export class Pool {
     };
     const pool = new Pool(first, () => new WorkerClient(start, copy, warn), limit);
     return pool;
+  }
+
+  /** Opens the model. @param {CallOptions} [options] */
+  async open(options) {
+    try {
+      return await this.first.request(null, [], options);
+    } catch (error) {
+      if (!this.otherwise || !(error instanceof ClipError) || error.code !== 'worker') throw error;
+      this.first.dispose();
+      this.first = this.otherwise();
+      this.limit = 1;
+      return this.first.request(null, [], options);
+    }
   }
 
   /** A call that the first worker does. @param {Call | null} call @param {any[]} args @param {CallOptions} [options] @returns {Promise<any>} */

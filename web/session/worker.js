@@ -5,7 +5,8 @@ import { sourceOf } from '../models/sources/index.js';
 /** Bundlers make a classic script of this file, or a module: further threads are started as what this one is. @returns {WorkerType} */
 function ownType() {
   try {
-    importScripts(); // only classic scripts may
+    const { importScripts: load } = self; // not by its name: some bundlers refuse to see that in a module
+    load.call(self); // only classic scripts may
     return 'classic';
   } catch {
     return 'module';

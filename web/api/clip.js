@@ -1,0 +1,309 @@
+/** The class that all entries of the package export; each says where the engine and its worker are (connect), and which model comes along. */
+import { FEW } from '../session/pool.js';
+import { unknownTo } from '../models/concepts.js';
+import { ClipError, isWellFormed } from '../error.js';
+import { prepare } from '../pictures/input.js';
+import { DTYPES, labelPrefixes } from '../models/model.js';
+import { specOf } from '../models/sources/spec.js';
+import { Store } from '../models/store.js';
+
+/** @typedef {import('./options.js').Dtype} Dtype */
+/** @typedef {import('./options.js').ImageInput} ImageInput */
+/** @typedef {import('./options.js').Score} Score */
+/** @typedef {import('./options.js').ClipInfo} ClipInfo */
+/** @typedef {import('./options.js').SourceSpec} SourceSpec */
+/** @typedef {import('./options.js').Progress} Progress */
+/** @typedef {import('./options.js').BatchProgress} BatchProgress */
+/** @typedef {import('./options.js').LoadOptions} LoadOptions */
+/** @typedef {import('./options.js').RunOptions} RunOptions */
+/** @typedef {import('./options.js').ClassifyOptions} ClassifyOptions */
+/** @typedef {import('./options.js').EachOptions} EachOptions */
+/** @template I @typedef {import('./options.js').ClassifyResult<I>} ClassifyResult */
+/** @template I @typedef {import('./options.js').EncodeResult<I>} EncodeResult */
+
+/** @typedef {import('../session/pool.js').Pool} Pool */
+
+/** Name of the model that comes along with most entries. */
+export const EMBEDDED = 'clip-mini';
+
+/** The default of CLIP's paper (section 3.1.4), less its full stop. The embedded model is measured with it. */
+export const DEFAULT_TEMPLATE = 'a photo of a {}';
+
+/** @template T @param {T | T[]} value @returns {T[]} */
+const listOf = value => (Array.isArray(value) ? value : [value]);
+
+/** @param {any} input @returns {any[]} */
+const picturesOf = input => (typeof FileList === 'function' && input instanceof FileList ? [...input] : listOf(input));
+
+export class Clip {
+  /** @type {(label: string) => boolean} */
+  #unknown;
+
+  /**
+   * Loads a model's description; its towers come when they are first needed (or see prepare).
+   * @param {string | URL | File[] | FileList | FileSystemDirectoryHandle} [model] nothing or its name: the embedded model; the address of
+   *   a folder; "owner/name" of a hub; the files of a folder that was dropped or chosen. In Node also a folder's path
+   * @param {LoadOptions} [options]
+   * @returns {Promise<Clip>}
+   */
+  static async load(model = EMBEDDED, options = {}) {
+    const { dtype = 'q8', onProgress, signal } = options;
+    if (!DTYPES.includes(dtype)) throw new ClipError('bad-argument', `dtype is ${DTYPES.join(', ')}, not ${JSON.stringify(dtype)}.`);
+    /** @type {ClipError[]} */
+    const warnings = [];
+    const client = await this.connect(await this.locate(model, options), options, ({ code, message }) => {
+      warnings.push(new ClipError(code, message));
+      onProgress?.({ phase: 'warning', code, message });
+    });
+    try {
+      await client.open({ signal, onProgress });
+      return new this(client, warnings, onProgress);
+    } catch (error) {
+      client.dispose();
+      throw error;
+    }
+  }
+
+  /** What a model that was named is read from. @protected @param {any} model @param {LoadOptions} options @returns {Promise<SourceSpec>} */
+  static async locate(model, options) {
+    if (model === EMBEDDED) throw new ClipError('bad-argument', 'No model comes along with this entry of the package: name one to load.');
+    return specOf(model, { ...options, base: globalThis.document?.baseURI ?? globalThis.location?.href });
+  }
+
+  /** @protected @param {SourceSpec} _source @param {LoadOptions} _options @param {(warning: import('../error.js').PlainError) => void} _warn
+   *  @returns {Promise<Pool>} */
+  static async connect(_source, _options, _warn) {
+    throw new Error('each entry of the package says how');
+  }
+
+  /** @protected @param {ImageInput} input @param {string} label
+   *  @returns {Promise<{ picture: any, transfer?: Transferable }> | { picture: any, transfer?: Transferable }} */
+  static picture(input, label) {
+    return prepare(input, label);
+  }
+
+  /** Use Clip.load. @param {Pool} client @param {ClipError[]} warnings @param {LoadOptions['onProgress']} onProgress */
+  constructor(client, warnings, onProgress) {
+    /** @protected */
+    this.client = client;
+    this.#unknown = unknownTo(client.info.concepts);
+    /** What went less well than it might: that nothing can be kept (`not-cached`), or checked (`not-verified`). */
+    this.warnings = warnings;
+    /** @protected */
+    this.onProgress = onProgress;
+  }
+
+  /** What the model says about itself, and how many threads and workers are at work now. @returns {ClipInfo} */
+  get info() {
+    return this.client.info;
+  }
+
+  /** Loads towers ahead of their first use. @param {('vision' | 'text')[]} [towers] @param {RunOptions} [options] @returns {Promise<void>} */
+  async prepare(towers = ['vision', 'text'], options) {
+    await this.#request('prepare', [towers], options);
+  }
+
+  /**
+   * Ranks labels for one picture, or for several (then the answer has a list for each).
+   * @template {ImageInput | ImageInput[] | FileList} I
+   * @param {I} image @param {string[]} labels @param {ClassifyOptions} [options]
+   * @returns {Promise<I extends any[] | FileList ? Score[][] : Score[]>} best first; the scores of a picture add up to 1
+   */
+  async classify(image, labels, { template = DEFAULT_TEMPLATE, top, ...options } = {}) {
+    if (top !== undefined && !(Number.isInteger(top) && top > 0))
+      throw new ClipError('bad-argument', `top is a whole number above 0, not ${top}.`);
+    const inputs = picturesOf(image);
+    const scores = this.#isBatch(inputs)
+      ? await allOf(this.classifyEach(inputs, labels, { template, top, signal: options.signal }), 'ranking')
+      : await this.#classify(inputs, { labels, templates: listOf(template), top }, options);
+    const several = Array.isArray(image) || (typeof FileList === 'function' && image instanceof FileList);
+    return /** @type {any} */ (several ? scores : scores[0]);
+  }
+
+  /**
+   * Embeds a picture or a text, or an array of them. Strings are texts; addresses of pictures are URL objects.
+   * @template {string | Exclude<ImageInput, string> | (string | Exclude<ImageInput, string>)[]} I
+   * @param {I} input @param {RunOptions & { normalize?: boolean }} [options] normalize: to length 1
+   * @returns {Promise<I extends any[] ? Float32Array[] : Float32Array>}
+   */
+  async encode(input, { normalize = false, ...options } = {}) {
+    const inputs = listOf(/** @type {any} */ (input));
+    const texts = inputs.filter(one => typeof one === 'string');
+    texts.forEach((text, i) => {
+      if (!isWellFormed(text))
+        throw new ClipError('bad-text', `Text ${i + 1} (${JSON.stringify(text.slice(0, 50))}) is not well-formed UTF-16.`);
+    });
+    const ofPictures = await this.#encode(
+      inputs.filter(one => typeof one !== 'string'),
+      options,
+    );
+    const ofTexts = texts.length ? await this.#request('encodeTexts', [texts], options) : [];
+    /** @type {Float32Array[]} */
+    const all = inputs.map(one => (typeof one === 'string' ? ofTexts : ofPictures).shift());
+    const result = normalize ? all.map(unit) : all;
+    return /** @type {any} */ (Array.isArray(input) ? result : result[0]);
+  }
+
+  /**
+   * Ranks labels for each of any number of pictures, as they are done. Several workers share them; at no time are more of them in memory
+   * than that needs. What is wrong with one picture is that one's `error`, and the others go on.
+   * @template {ImageInput} I
+   * @param {Iterable<I> | AsyncIterable<I>} images @param {string[]} labels @param {Omit<ClassifyOptions, 'onProgress'> & EachOptions} [options]
+   * @returns {AsyncGenerator<ClassifyResult<I>, void, void>} ends with an error where there is no going on: the model does not load, the
+   *   labels are none, it was aborted
+   */
+  async *classifyEach(images, labels, { template = DEFAULT_TEMPLATE, top, ...options } = {}) {
+    const templates = listOf(template);
+    const { signal } = options;
+    /** @type {Promise<Float32Array[]> | undefined} */
+    let texts;
+    // the other workers begin as copies of the first while that one embeds the labels
+    const begin = () =>
+      (texts ??= this.#request('prepare', [['vision']], { signal }).then(() =>
+        this.#request('encodeLabels', [labels, templates], { signal }),
+      ));
+    const setUp = async (/** @type {import('../session/client.js').Client} */ client) =>
+      client.request('adoptLabels', [labels, templates, await begin()], { beside: true });
+    const taskOf = async (/** @type {I} */ input, /** @type {number} */ index) => {
+      const { picture, transfer } = await this.#picture(input, `Picture ${index + 1}`);
+      return { call: /** @type {const} */ ('classify'), args: [{ pictures: [picture], labels, templates, top }], transfer };
+    };
+    for await (const { index, input, value, error } of this.client.each(images, taskOf, { ...options, begin, setUp }))
+      yield error ? { index, input, error } : { index, input, ranking: /** @type {Score[][]} */ (value)[0] };
+  }
+
+  /**
+   * Embeds each of any number of pictures and texts, as classifyEach ranks them. Strings are texts; addresses of pictures are URL objects.
+   * @template {string | Exclude<ImageInput, string>} I
+   * @param {Iterable<I> | AsyncIterable<I>} inputs @param {{ signal?: AbortSignal, normalize?: boolean } & EachOptions} [options]
+   * @returns {AsyncGenerator<EncodeResult<I>, void, void>}
+   */
+  async *encodeEach(inputs, { normalize = false, ...options } = {}) {
+    const taskOf = async (/** @type {I} */ input, /** @type {number} */ index) => {
+      if (typeof input === 'string') return { call: /** @type {const} */ ('encodeTexts'), args: [[input]], first: true };
+      const { picture, transfer } = await this.#picture(input, `Picture ${index + 1}`);
+      return { call: /** @type {const} */ ('encodeImages'), args: [[picture]], transfer };
+    };
+    /** @type {Record<string, Promise<void>>} */
+    const ready = {};
+    const begin = (/** @type {I} */ input) => {
+      const kind = typeof input === 'string' ? 'text' : 'vision';
+      return (ready[kind] ??= this.#request('prepare', [[kind]], { signal: options.signal }));
+    };
+    for await (const { index, input, value, error } of this.client.each(inputs, taskOf, { ...options, begin })) {
+      const [embedding] = /** @type {Float32Array[]} */ (value ?? []);
+      yield error ? { index, input, error } : { index, input, embedding: normalize ? unit(embedding) : embedding };
+    }
+  }
+
+  /** Token ids of texts, start and end included, cut to what the model reads. @param {string[]} texts @param {RunOptions} [options]
+   *  @returns {Promise<number[][]>} */
+  async tokenize(texts, options) {
+    return this.#request('tokenize', [texts], options);
+  }
+
+  /**
+   * Whether the model lists the words that it was taught (`info.concepts`) and a label is none of them: its score then says nothing
+   * about the picture. Case, space around it, an article before it and the plural make no difference. False for models without a list.
+   * @param {string} label @returns {boolean}
+   */
+  isUnknown(label) {
+    return this.#unknown(label);
+  }
+
+  /** Frees the model. Calls that still run reject. */
+  dispose() {
+    this.client.dispose();
+  }
+
+  /**
+   * Cosines of embeddings: a row for each of a, a column for each of b.
+   * @param {Float32Array | Float32Array[]} a @param {Float32Array | Float32Array[]} b @returns {Float32Array[]}
+   */
+  static similarity(a, b) {
+    const [x, y] = [a, b].map(side => (Array.isArray(side) ? side : [side]).map(unit));
+    return x.map(row =>
+      Float32Array.from(y, column => {
+        if (row.length !== column.length)
+          throw new ClipError('bad-argument', `Embeddings of ${row.length} and ${column.length} numbers do not compare.`);
+        return row.reduce((sum, value, i) => sum + value * column[i], 0);
+      }),
+    );
+  }
+
+  /** What is kept in IndexedDB. */
+  static cache = {
+    /** @returns {Promise<import('../models/store.js').CachedModel[]>} */
+    list: () => withStore(store => store.list(), []),
+    /** Forgets a model, by the id that list gives; chunks that other models share stay. @param {string} id @returns {Promise<boolean>} */
+    delete: id => withStore(store => store.delete(id, labelPrefixes), false),
+    /** Forgets all models, unfinished downloads and labels. @returns {Promise<void>} */
+    clear: () => withStore(store => store.clear(), undefined),
+  };
+
+  /** Whether it is worth several workers. @param {any[]} inputs */
+  #isBatch(inputs) {
+    return inputs.length > FEW && this.client.limit > 1;
+  }
+
+  /** @param {any[]} inputs @param {{ labels: string[], templates: string[], top?: number }} question @param {RunOptions} options
+   *  @returns {Promise<Score[][]>} */
+  async #classify(inputs, question, options) {
+    const { pictures, transfer } = await this.#pictures(inputs);
+    return this.#request('classify', [{ pictures, ...question }], { ...options, transfer });
+  }
+
+  /** @param {any[]} inputs pictures @param {RunOptions} options @returns {Promise<Float32Array[]>} */
+  async #encode(inputs, options) {
+    if (!inputs.length) return [];
+    if (this.#isBatch(inputs)) return allOf(this.encodeEach(inputs, { signal: options.signal }), 'embedding');
+    const { pictures, transfer } = await this.#pictures(inputs);
+    return this.#request('encodeImages', [pictures], { ...options, transfer });
+  }
+
+  /** @param {any[]} inputs */
+  async #pictures(inputs) {
+    const prepared = await Promise.all(
+      inputs.map((input, i) => this.#picture(input, inputs.length > 1 ? `Picture ${i + 1}` : 'The picture')),
+    );
+    return { pictures: prepared.map(one => one.picture), transfer: prepared.flatMap(one => one.transfer ?? []) };
+  }
+
+  /** @param {any} input @param {string} label @returns {Promise<{ picture: any, transfer?: Transferable[] }>} */
+  async #picture(input, label) {
+    const { picture, transfer } = await /** @type {typeof Clip} */ (this.constructor).picture(input, label);
+    return { picture, transfer: transfer && [transfer] };
+  }
+
+  /** @param {import('../session/session.js').Call} call @param {any[]} args @param {import('../session/client.js').CallOptions} [options] */
+  #request(call, args, options = {}) {
+    return this.client.request(call, args, { onProgress: this.onProgress, ...options });
+  }
+}
+
+/** @param {Float32Array} vector @returns {Float32Array} of length 1; zeros stay */
+function unit(vector) {
+  const norm = Math.sqrt(vector.reduce((sum, x) => sum + x * x, 0));
+  return norm > 0 ? vector.map(x => x / norm) : vector;
+}
+
+/** What all results of a batch are, or the first one's error. @param {AsyncIterable<any>} results @param {'ranking' | 'embedding'} what */
+async function allOf(results, what) {
+  const all = [];
+  for await (const result of results) {
+    if (result.error) throw result.error;
+    all.push(result[what]);
+  }
+  return all;
+}
+
+/** @template T @param {(store: Store) => Promise<T>} work @param {T} otherwise where there is no IndexedDB @returns {Promise<T>} */
+async function withStore(work, otherwise) {
+  const store = await Store.open().catch(() => null);
+  if (!store) return otherwise;
+  try {
+    return await work(store);
+  } finally {
+    store.close();
+  }
+}
