@@ -1,7 +1,7 @@
 /** clip-wasm in Node: the same API as index.js, with Node's workers; models may be folders, pictures may be paths. */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LocalClient } from './session/client.js';
@@ -51,7 +51,8 @@ export class Clip extends Base {
     const compiled = compile(where);
     compiled.catch(() => {}); // it is awaited when the worker opens
     const start = typeof worker === 'function' ? worker : startNodeWorker;
-    return Pool.ofWorkers(start, async () => ({ ...open, wasm: await compiled }), warn, workers ?? availableParallelism());
+    const limit = workers ?? Math.min(8, availableParallelism());
+    return Pool.ofWorkers(start, async () => ({ ...open, wasm: await compiled }), warn, limit, workers ? undefined : totalmem() / 4);
   }
 
   /** @protected @override @param {import('./pictures/input.js').ImageInput} input @param {string} label */
