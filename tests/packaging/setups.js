@@ -174,7 +174,7 @@ navigator.serviceWorker.ready.then(({ active }) => active.postMessage('go'));`,
         'sw.js': `import { Clip } from '/node_modules/clip-wasm/web/bare.js';
 onmessage = ({ source }) => {
   const window = { set result(value) { source.postMessage(value); } };
-  const at = '/node_modules/clip-wasm/';${USE('`${at}weights/clip-mini/`, { wasm: `${at}web/wasm/clip-relaxed.wasm` }')}
+${USE("'/node_modules/clip-wasm/weights/clip-mini/', { wasm: '/node_modules/clip-wasm/web/wasm/clip-relaxed.wasm' }")}
 };`,
       });
       return { folder: app };
