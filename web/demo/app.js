@@ -135,7 +135,7 @@ const run = new Run({
   },
   async recall(photo) {
     const { model } = models;
-    if (!memory.on || !model) return false;
+    if (!memory.on || !model || photo.sample) return false;
     const vector = await memory.find(model.fingerprint, photo.file);
     if (vector) model.vectors.add(photo, vector);
     return vector !== null;
@@ -147,7 +147,7 @@ const run = new Run({
     photo.error = error ?? null;
     if (embedding && model) {
       model.vectors.add(photo, embedding);
-      if (memory.on) memory.keep(model.fingerprint, photo.file, embedding);
+      if (memory.on && !photo.sample) memory.keep(model.fingerprint, photo.file, embedding);
     }
     fresh.push(photo);
     if (photo === current) extend();
@@ -176,7 +176,7 @@ const camera = new Camera({
 // ---- photos ----
 
 /** @param {import('./intake.js').Taken} taken */
-function take({ photos, model, stranger, cut }) {
+async function take({ photos, model, stranger, cut }) {
   say('photo-trouble', '');
   if (model && !photos.length) return models.open(model, $('model-dtype').value);
   if (!photos.length) return say('photo-trouble', stranger ? t('folderNotModel', { name: stranger }) : t('noPictures'));
@@ -185,13 +185,18 @@ function take({ photos, model, stranger, cut }) {
   const [first] = library.photos;
   if (first?.sample || (first?.error && !many())) library.clear(); // one that could not be read makes way for the next
   if (!library.photos.length && chips.untouched && chips.labels.length) chips.suggest([]);
-  const given = photos.map(({ file, folder, parent }) => {
+  let added = 0;
+  let since = performance.now();
+  for (const { file, folder, parent } of photos) {
     const name = file.name || t('pasted');
-    return { file, name, folder, parent, alt: t('yourPhoto', { name }) };
-  });
-  const added = library.add(given);
+    added += library.add([{ file, name, folder, parent, alt: t('yourPhoto', { name }) }]).length;
+    // browsers look at the disk for each file's size, and stop the page meanwhile
+    if (performance.now() - since < 8) continue;
+    await new Promise(resolve => setTimeout(resolve));
+    since = performance.now();
+  }
   if (cut) say('photo-trouble', t('tooMany', { n: MOST_PHOTOS }));
-  announce(added.length ? t('added', { n: added.length }) : t('nothingNew'));
+  announce(added ? t('added', { n: added }) : t('nothingNew'));
   run.stopped = false;
   show(many() ? null : library.photos[0]);
 }

@@ -30,7 +30,7 @@ export class Library {
       this.#known.add(id);
       added.push({ ...one, error: null });
     }
-    this.photos = this.photos.concat(added);
+    this.photos.push(...added);
     return added;
   }
 
