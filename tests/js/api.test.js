@@ -93,11 +93,24 @@ describe('Clip, with a small model made here', () => {
     for (const [i, text] of texts.entries()) close(together[i], await clip.encode(text), 1e-4);
   });
 
-  test('duplicate labels keep their places and have one score', async () => {
-    const scores = await clip.classify(photo, ['cat', 'a dog', 'cat']);
-    const [a, b] = scores.filter(s => s.label === 'cat');
-    assert.equal(a.score, b.score);
-    assert.equal(scores.length, 3);
+  test('duplicate labels count once', async () => {
+    assert.deepEqual(await clip.classify(photo, ['cat', 'a dog', 'cat']), await clip.classify(photo, ['cat', 'a dog']));
+  });
+
+  test('scores may be cosines, and those below a threshold are left out', async () => {
+    const cosines = await clip.classify(photo, LABELS, { scores: 'cosine' });
+    const [row] = Clip.similarity(await clip.encode(photo), await clip.encode(LABELS.map(label => `a photo of a ${label}`)));
+    for (const { label, score } of cosines) assert.ok(Math.abs(score - row[LABELS.indexOf(label)]) < 1e-5);
+    const middle = cosines[1].score;
+    assert.deepEqual(await clip.classify(photo, LABELS, { scores: 'cosine', threshold: middle }), cosines.slice(0, 2));
+    await assert.rejects(clip.classify(photo, LABELS, { scores: 'sigmoid' }), failing('bad-argument', /not trained with a sigmoid/));
+  });
+
+  test('embeddings survive JSON and structuredClone', async () => {
+    const [image, text] = [await clip.encode(photo), await clip.encode('a dog')];
+    const expected = Clip.similarity(image, text);
+    for (const copy of [structuredClone, value => JSON.parse(JSON.stringify(value)), value => Array.from(value)])
+      close(Clip.similarity(copy(image), [copy(text)])[0], expected[0], 1e-6);
   });
 
   test('labels that make no sense are refused by name', async () => {

@@ -1,9 +1,10 @@
 /** The class that all entries of the package export; each says where the engine and its worker are (connect), and which model comes along. */
 import { FEW } from '../session/pool.js';
 import { unknownTo } from '../models/concepts.js';
-import { ClipError, isWellFormed } from '../error.js';
+import { ClipError } from '../error.js';
+import { eachOf, embeddingsOf, guarded, isList, labelsOf, optionsOf, templatesOf, textsOf, towersOf } from './arguments.js';
 import { prepare } from '../pictures/input.js';
-import { DTYPES, labelPrefixes } from '../models/model.js';
+import { labelPrefixes } from '../models/model.js';
 import { specOf } from '../models/sources/spec.js';
 import { Store } from '../models/store.js';
 
@@ -22,6 +23,8 @@ import { Store } from '../models/store.js';
 /** @template I @typedef {import('./options.js').EncodeResult<I>} EncodeResult */
 
 /** @typedef {import('../session/pool.js').Pool} Pool */
+/** @typedef {Float32Array | readonly number[] | Record<string, number>} Embedding */
+/** @typedef {Embedding | readonly Embedding[]} Embeddings */
 
 /** Name of the model that comes along with most entries. */
 export const EMBEDDED = 'clip-mini';
@@ -29,11 +32,8 @@ export const EMBEDDED = 'clip-mini';
 /** The default of CLIP's paper (section 3.1.4), less its full stop. The embedded model is measured with it. */
 export const DEFAULT_TEMPLATE = 'a photo of a {}';
 
-/** @template T @param {T | T[]} value @returns {T[]} */
-const listOf = value => (Array.isArray(value) ? value : [value]);
-
-/** @param {any} input @returns {any[]} */
-const picturesOf = input => (typeof FileList === 'function' && input instanceof FileList ? [...input] : listOf(input));
+/** The methods of a model, which work however they are reached: by a proxy of a reactive store, or taken off the object. */
+const METHODS = /** @type {const} */ (['prepare', 'classify', 'encode', 'classifyEach', 'encodeEach', 'tokenize', 'isUnknown', 'dispose']);
 
 export class Clip {
   /** @type {(label: string) => boolean} */
@@ -46,12 +46,17 @@ export class Clip {
    * @param {LoadOptions} [options]
    * @returns {Promise<Clip>}
    */
-  static async load(model = EMBEDDED, options = {}) {
-    const { dtype = 'q8', onProgress, signal } = options;
-    if (!DTYPES.includes(dtype)) throw new ClipError('bad-argument', `dtype is ${DTYPES.join(', ')}, not ${JSON.stringify(dtype)}.`);
+  static load(model, options) {
+    return guarded(() => this.open(model, options))();
+  }
+
+  /** @private @param {any} model @param {any} options @returns {Promise<Clip>} */
+  static async open(model, options) {
+    const given = optionsOf('load', options);
+    const { onProgress, signal } = given;
     /** @type {ClipError[]} */
     const warnings = [];
-    const client = await this.connect(await this.locate(model, options), options, ({ code, message }) => {
+    const client = await this.connect(await this.locate(model ?? EMBEDDED, given), given, ({ code, message }) => {
       warnings.push(new ClipError(code, message));
       onProgress?.({ phase: 'warning', code, message });
     });
@@ -91,6 +96,7 @@ export class Clip {
     this.warnings = warnings;
     /** @protected */
     this.onProgress = onProgress;
+    for (const name of METHODS) Object.defineProperty(this, name, { value: guarded(/** @type {any} */ (this[name]).bind(this)) });
   }
 
   /** What the model says about itself, and how many threads and workers are at work now. @returns {ClipInfo} */
@@ -98,62 +104,66 @@ export class Clip {
     return this.client.info;
   }
 
-  /** Loads towers ahead of their first use. @param {('vision' | 'text')[]} [towers] @param {RunOptions} [options] @returns {Promise<void>} */
-  async prepare(towers = ['vision', 'text'], options) {
-    await this.#request('prepare', [towers], options);
+  /** Loads towers ahead of their first use. @param {readonly ('vision' | 'text')[]} [towers] @param {RunOptions} [options] @returns {Promise<void>} */
+  async prepare(towers, options) {
+    await this.#request('prepare', [towersOf(towers)], optionsOf('prepare', options));
   }
 
   /**
    * Ranks labels for one picture, or for several (then the answer has a list for each).
-   * @template {ImageInput | ImageInput[] | FileList} I
-   * @param {I} image @param {string[]} labels @param {ClassifyOptions} [options]
-   * @returns {Promise<I extends any[] | FileList ? Score[][] : Score[]>} best first; the scores of a picture add up to 1
+   * @template {ImageInput | readonly ImageInput[] | FileList} I
+   * @param {I} image @param {readonly string[]} labels @param {ClassifyOptions} [options]
+   * @returns {Promise<I extends readonly any[] | FileList ? Score[][] : Score[]>} best first; the scores of a picture add up to 1
    */
-  async classify(image, labels, { template = DEFAULT_TEMPLATE, top, ...options } = {}) {
-    if (top !== undefined && !(Number.isInteger(top) && top > 0))
-      throw new ClipError('bad-argument', `top is a whole number above 0, not ${top}.`);
-    const inputs = picturesOf(image);
+  async classify(image, labels, options) {
+    const { template, top, scores: kind, threshold, ...run } = optionsOf('classify', options);
+    const question = { labels: labelsOf(labels), templates: templatesOf(template, DEFAULT_TEMPLATE), top, scores: kind, threshold };
+    const inputs = isList(image) ? [.../** @type {any[]} */ (image)] : [image];
     const scores = this.#isBatch(inputs)
-      ? await allOf(this.classifyEach(inputs, labels, { template, top, signal: options.signal }), 'ranking')
-      : await this.#classify(inputs, { labels, templates: listOf(template), top }, options);
-    const several = Array.isArray(image) || (typeof FileList === 'function' && image instanceof FileList);
-    return /** @type {any} */ (several ? scores : scores[0]);
+      ? await allOf(this.#classifyEach(inputs, question, { signal: run.signal }), 'ranking')
+      : await this.#classify(inputs, question, run);
+    return /** @type {any} */ (isList(image) ? scores : scores[0]);
   }
 
   /**
    * Embeds a picture or a text, or an array of them. Strings are texts; addresses of pictures are URL objects.
-   * @template {string | Exclude<ImageInput, string> | (string | Exclude<ImageInput, string>)[]} I
+   * @template {string | Exclude<ImageInput, string> | readonly (string | Exclude<ImageInput, string>)[]} I
    * @param {I} input @param {RunOptions & { normalize?: boolean }} [options] normalize: to length 1
-   * @returns {Promise<I extends any[] ? Float32Array[] : Float32Array>}
+   * @returns {Promise<I extends readonly any[] ? Float32Array[] : Float32Array>}
    */
-  async encode(input, { normalize = false, ...options } = {}) {
-    const inputs = listOf(/** @type {any} */ (input));
-    const texts = inputs.filter(one => typeof one === 'string');
-    texts.forEach((text, i) => {
-      if (!isWellFormed(text))
-        throw new ClipError('bad-text', `Text ${i + 1} (${JSON.stringify(text.slice(0, 50))}) is not well-formed UTF-16.`);
-    });
+  async encode(input, options) {
+    const { normalize = false, ...run } = optionsOf('encode', options);
+    const inputs = isList(input) ? [.../** @type {any} */ (input)] : [input];
+    const texts = textsOf(inputs.filter(one => typeof one === 'string'));
     const ofPictures = await this.#encode(
       inputs.filter(one => typeof one !== 'string'),
-      options,
+      run,
     );
-    const ofTexts = texts.length ? await this.#request('encodeTexts', [texts], options) : [];
+    const ofTexts = texts.length ? await this.#request('encodeTexts', [texts], run) : [];
     /** @type {Float32Array[]} */
     const all = inputs.map(one => (typeof one === 'string' ? ofTexts : ofPictures).shift());
     const result = normalize ? all.map(unit) : all;
-    return /** @type {any} */ (Array.isArray(input) ? result : result[0]);
+    return /** @type {any} */ (isList(input) ? result : result[0]);
   }
 
   /**
    * Ranks labels for each of any number of pictures, as they are done. Several workers share them; at no time are more of them in memory
    * than that needs. What is wrong with one picture is that one's `error`, and the others go on.
    * @template {ImageInput} I
-   * @param {Iterable<I> | AsyncIterable<I>} images @param {string[]} labels @param {Omit<ClassifyOptions, 'onProgress'> & EachOptions} [options]
+   * @param {Iterable<I> | AsyncIterable<I>} images @param {readonly string[]} labels @param {Omit<ClassifyOptions, 'onProgress'> & EachOptions} [options]
    * @returns {AsyncGenerator<ClassifyResult<I>, void, void>} ends with an error where there is no going on: the model does not load, the
    *   labels are none, it was aborted
    */
-  async *classifyEach(images, labels, { template = DEFAULT_TEMPLATE, top, ...options } = {}) {
-    const templates = listOf(template);
+  async *classifyEach(images, labels, options) {
+    const { template, top, scores, threshold, ...each } = optionsOf('classifyEach', options);
+    const question = { labels: labelsOf(labels), templates: templatesOf(template, DEFAULT_TEMPLATE), top, scores, threshold };
+    yield* this.#classifyEach(eachOf(images, 'classifyEach'), question, each);
+  }
+
+  /** @template I @param {Iterable<I> | AsyncIterable<I>} images @param {import('../session/session.js').Question} question
+   *  @param {EachOptions & { signal?: AbortSignal }} options @returns {AsyncGenerator<ClassifyResult<I>, void, void>} */
+  async *#classifyEach(images, question, options) {
+    const { labels, templates } = question;
     const { signal } = options;
     /** @type {Promise<Float32Array[]> | undefined} */
     let texts;
@@ -166,7 +176,7 @@ export class Clip {
       client.request('adoptLabels', [labels, templates, await begin()], { beside: true });
     const taskOf = async (/** @type {I} */ input, /** @type {number} */ index) => {
       const { picture, transfer } = await this.#picture(input, `Picture ${index + 1}`);
-      return { call: /** @type {const} */ ('classify'), args: [{ pictures: [picture], labels, templates, top }], transfer };
+      return { call: /** @type {const} */ ('classify'), args: [{ pictures: [picture], ...question }], transfer };
     };
     for await (const { index, input, value, error } of this.client.each(images, taskOf, { ...options, begin, setUp }))
       yield error ? { index, input, error } : { index, input, ranking: /** @type {Score[][]} */ (value)[0] };
@@ -178,9 +188,11 @@ export class Clip {
    * @param {Iterable<I> | AsyncIterable<I>} inputs @param {{ signal?: AbortSignal, normalize?: boolean } & EachOptions} [options]
    * @returns {AsyncGenerator<EncodeResult<I>, void, void>}
    */
-  async *encodeEach(inputs, { normalize = false, ...options } = {}) {
+  async *encodeEach(inputs, options) {
+    const { normalize = false, ...each } = optionsOf('encodeEach', options);
+    eachOf(inputs, 'encodeEach');
     const taskOf = async (/** @type {I} */ input, /** @type {number} */ index) => {
-      if (typeof input === 'string') return { call: /** @type {const} */ ('encodeTexts'), args: [[input]], first: true };
+      if (typeof input === 'string') return { call: /** @type {const} */ ('encodeTexts'), args: [textsOf([input])], first: true };
       const { picture, transfer } = await this.#picture(input, `Picture ${index + 1}`);
       return { call: /** @type {const} */ ('encodeImages'), args: [[picture]], transfer };
     };
@@ -188,18 +200,18 @@ export class Clip {
     const ready = {};
     const begin = (/** @type {I} */ input) => {
       const kind = typeof input === 'string' ? 'text' : 'vision';
-      return (ready[kind] ??= this.#request('prepare', [[kind]], { signal: options.signal }));
+      return (ready[kind] ??= this.#request('prepare', [[kind]], { signal: each.signal }));
     };
-    for await (const { index, input, value, error } of this.client.each(inputs, taskOf, { ...options, begin })) {
+    for await (const { index, input, value, error } of this.client.each(inputs, taskOf, { ...each, begin })) {
       const [embedding] = /** @type {Float32Array[]} */ (value ?? []);
       yield error ? { index, input, error } : { index, input, embedding: normalize ? unit(embedding) : embedding };
     }
   }
 
-  /** Token ids of texts, start and end included, cut to what the model reads. @param {string[]} texts @param {RunOptions} [options]
+  /** Token ids of texts, start and end included, cut to what the model reads. @param {readonly string[]} texts @param {RunOptions} [options]
    *  @returns {Promise<number[][]>} */
   async tokenize(texts, options) {
-    return this.#request('tokenize', [texts], options);
+    return this.#request('tokenize', [textsOf(texts)], optionsOf('tokenize', options));
   }
 
   /**
@@ -208,6 +220,7 @@ export class Clip {
    * @param {string} label @returns {boolean}
    */
   isUnknown(label) {
+    if (typeof label !== 'string') throw new ClipError('bad-label', 'A label is a string.');
     return this.#unknown(label);
   }
 
@@ -216,12 +229,24 @@ export class Clip {
     this.client.dispose();
   }
 
+  /** So that `using clip = await Clip.load()` frees it, where the language has that. @ignore */
+  static {
+    for (const symbol of [Symbol.dispose, Symbol.asyncDispose]) {
+      if (symbol)
+        Object.defineProperty(this.prototype, symbol, {
+          value: /** @this {Clip} */ function () {
+            this.dispose();
+          },
+        });
+    }
+  }
+
   /**
-   * Cosines of embeddings: a row for each of a, a column for each of b.
-   * @param {Float32Array | Float32Array[]} a @param {Float32Array | Float32Array[]} b @returns {Float32Array[]}
+   * Cosines of embeddings: a row for each of a, a column for each of b. Arrays of numbers do as well, and what JSON made of embeddings.
+   * @param {Embeddings} a @param {Embeddings} b @returns {Float32Array[]}
    */
   static similarity(a, b) {
-    const [x, y] = [a, b].map(side => (Array.isArray(side) ? side : [side]).map(unit));
+    const [x, y] = [a, b].map(side => guarded(embeddingsOf)(side).map(unit));
     return x.map(row =>
       Float32Array.from(y, column => {
         if (row.length !== column.length)
@@ -236,7 +261,7 @@ export class Clip {
     /** @returns {Promise<import('../models/store.js').CachedModel[]>} */
     list: () => withStore(store => store.list(), []),
     /** Forgets a model, by the id that list gives; chunks that other models share stay. @param {string} id @returns {Promise<boolean>} */
-    delete: id => withStore(store => store.delete(id, labelPrefixes), false),
+    delete: id => withStore(async store => typeof id === 'string' && store.delete(id, labelPrefixes), false),
     /** Forgets all models, unfinished downloads and labels. @returns {Promise<void>} */
     clear: () => withStore(store => store.clear(), undefined),
   };
@@ -246,7 +271,7 @@ export class Clip {
     return inputs.length > FEW && this.client.limit > 1;
   }
 
-  /** @param {any[]} inputs @param {{ labels: string[], templates: string[], top?: number }} question @param {RunOptions} options
+  /** @param {any[]} inputs @param {import('../session/session.js').Question} question @param {RunOptions} options
    *  @returns {Promise<Score[][]>} */
   async #classify(inputs, question, options) {
     const { pictures, transfer } = await this.#pictures(inputs);

@@ -1,5 +1,6 @@
 /** For those who come from transformers.js: the same arguments, the same shapes. */
 import { ClipError } from '../error.js';
+import { guarded } from './arguments.js';
 
 /** @typedef {import('./options.js').ImageInput} ImageInput */
 /** @typedef {import('./options.js').LoadOptions} LoadOptions */
@@ -12,10 +13,17 @@ import { ClipError } from '../error.js';
  *   Promise<ZeroShotPipeline>} Pipeline */
 
 /** @param {{ load: (model?: string, options?: LoadOptions) => Promise<any> }} Class @param {string} task
- *  @param {string | null} [model] @param {any} [options] @returns {Promise<ZeroShotPipeline>} */
-export async function pipelineOf(Class, task, model, { dtype, progress_callback, device: _, ...options } = {}) {
+ *  @param {string | null} [model] @param {any} [given] @returns {Promise<ZeroShotPipeline>} */
+export const pipelineOf = (Class, task, model, given) => guarded(() => open(Class, task, model, given))();
+
+/** @type {typeof pipelineOf} */
+async function open(Class, task, model, given) {
+  const { dtype, progress_callback, device: _, ...options } = given ?? {};
   if (task !== 'zero-shot-image-classification') {
-    throw new ClipError('bad-argument', `This package knows the task zero-shot-image-classification, not ${JSON.stringify(task)}.`);
+    throw new ClipError(
+      'bad-argument',
+      `This package knows the task zero-shot-image-classification, not ${typeof task === 'string' ? JSON.stringify(task) : typeof task}.`,
+    );
   }
   const clip = await Class.load(model ?? undefined, {
     onProgress: progress_callback,

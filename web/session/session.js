@@ -21,6 +21,7 @@ import { Store } from '../models/store.js';
 /** @typedef {import('../models/download.js').Progress} Progress */
 /** @typedef {import('../pictures/picture.js').Picture | { label: string, path: string }} Picture `path`: where the host reads files */
 /** @typedef {{ label: string, score: number }} Score */
+/** @typedef {{ labels: string[], templates: string[], top?: number, scores?: 'softmax' | 'sigmoid' | 'cosine', threshold?: number }} Question */
 /** @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void, onWarning?: (warning: import('../error.js').PlainError) => void }} SessionWatch */
 
 /**
@@ -346,23 +347,29 @@ export class Session {
   }
 
   /**
-   * @param {{ pictures: Picture[], labels: string[], templates: string[], top?: number }} request @param {SessionWatch} [watch]
-   * @returns {Promise<Score[][]>} of each picture, best first
+   * @param {Question & { pictures: Picture[] }} request @param {SessionWatch} [watch]
+   * @returns {Promise<Score[][]>} of each picture, best first; of labels that are there twice only once
    */
-  async classify({ pictures, labels, templates, top = labels.length }, watch = {}) {
+  async classify({ pictures, labels, templates, top, scores: kind, threshold = -Infinity }, watch = {}) {
     checkLabels(labels, templates);
+    const unique = [...new Set(labels)];
     const images = await this.encodeImages(pictures, watch);
     throwIfAborted(watch.signal);
-    const texts = await this.encodeLabels(labels, templates, watch);
+    const texts = await this.encodeLabels(unique, templates, watch);
     throwIfAborted(watch.signal);
     const cosines = this.#engine.similarity(images, texts);
+    const { logit_scale: scale, logit_bias: bias } = this.#loader.manifest;
+    // a model with a bias was trained to answer each label by itself
+    const how = kind ?? (bias === undefined ? 'softmax' : 'sigmoid');
+    if (how === 'sigmoid' && bias === undefined) {
+      throw new ClipError('bad-argument', `${this.source.id} was not trained with a sigmoid: its scores are 'softmax' or 'cosine'.`);
+    }
     return images.map((_, i) => {
-      const row = cosines.slice(i * labels.length, (i + 1) * labels.length);
-      const { logit_scale: scale, logit_bias: bias } = this.#loader.manifest;
-      // a model with a bias was trained to answer each label by itself
-      const scores = bias === undefined ? this.#engine.softmax(row, scale) : row.map(x => 1 / (1 + Math.exp(-(x * scale + bias))));
-      const ranked = labels.map((label, j) => ({ label, score: scores[j] })).sort((a, b) => b.score - a.score);
-      return ranked.slice(0, top);
+      const row = cosines.slice(i * unique.length, (i + 1) * unique.length);
+      if (how === 'softmax') row.set(this.#engine.softmax(row, scale));
+      if (how === 'sigmoid') row.forEach((x, j) => (row[j] = 1 / (1 + Math.exp(-(x * scale + /** @type {number} */ (bias))))));
+      const ranked = unique.map((label, j) => ({ label, score: row[j] })).sort((x, y) => y.score - x.score);
+      return ranked.filter(({ score }) => score >= threshold).slice(0, top);
     });
   }
 
