@@ -6,6 +6,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 import ray
 
@@ -14,14 +15,13 @@ CLI = str(pathlib.Path(__file__).resolve().parents[2] / "web" / "cli.js")
 
 def embed(batch):
     """Rows of paths to rows of paths and embeddings. Names and embeddings of what cannot be read are left out."""
-    paths = "\n".join(batch["path"]) + "\n"
-    out = pathlib.Path(ray.get_runtime_context().get_node_id() + "-" + ray.get_runtime_context().get_task_id() + ".jsonl")
-    command = ["node", CLI, "embed", "-", "-o", str(out), "--workers", "1"]
-    done = subprocess.run(command, input=paths, text=True, capture_output=True)
-    if done.returncode not in (0, 1):
-        raise RuntimeError(done.stderr)
-    rows = [json.loads(line) for line in out.read_text().splitlines()]
-    out.unlink()
+    with tempfile.TemporaryDirectory() as folder:
+        out = pathlib.Path(folder) / "embeddings.jsonl"
+        command = ["node", CLI, "embed", "-", "-o", str(out), "--workers", "1"]
+        done = subprocess.run(command, input="\n".join(batch["path"]) + "\n", text=True, capture_output=True)
+        if done.returncode not in (0, 1):
+            raise RuntimeError(done.stderr)
+        rows = [json.loads(line) for line in out.read_text().splitlines()]
     return {"path": [row["file"] for row in rows], "embedding": [row["embedding"] for row in rows]}
 
 
@@ -33,7 +33,7 @@ def main(folder, out):
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     paths = sorted(str(path) for path in pathlib.Path(folder).rglob("*.*") if path.is_file())
     items = [{"path": path} for path in paths]
-    rows = ray.data.from_items(items, override_num_blocks=4).map_batches(embed, batch_size=64, concurrency=2).take_all()
+    rows = ray.data.from_items(items, override_num_blocks=4).map_batches(embed, batch_size=64).take_all()
     found = {row["path"]: [float(x) for x in row["embedding"]] for row in rows}
     assert len(found) == len(whole), (len(found), len(whole))
     for row in whole:

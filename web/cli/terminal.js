@@ -19,7 +19,7 @@ export function showProgress(progress) {
 /** A line that the next one takes the place of; on a terminal only. @param {string} text */
 export function drawLine(text) {
   if (!process.stderr.isTTY) return;
-  process.stderr.write(`\r\x1b[K${text.slice(0, (process.stderr.columns ?? 80) - 1)}`);
+  process.stderr.write(`\r\x1b[K${text.slice(0, (process.stderr.columns || 80) - 1)}`);
   shown = true;
 }
 

@@ -84,7 +84,7 @@ function checkLabels(labels, templates) {
   if (!Array.isArray(templates) || !templates.length) throw new ClipError('bad-template', 'There is no template.');
   for (const template of templates) {
     if (typeof template !== 'string' || !template.includes('{}') || !isWellFormed(template)) {
-      throw new ClipError('bad-template', `Template ${JSON.stringify(template)} has no {} for the label.`);
+      throw new ClipError('bad-template', `Template ${JSON.stringify(String(template).slice(0, 50))} has no {} for the label.`);
     }
   }
 }

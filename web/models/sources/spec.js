@@ -28,6 +28,9 @@ export function specOf(model, { revision, hub, base }) {
   try {
     return { type: 'http', url: new URL(model, base).href };
   } catch {
-    throw new ClipError('not-found', `${JSON.stringify(model)} is no model that is known, no address, and no hub id (owner/name).`);
+    throw new ClipError(
+      'not-found',
+      `${JSON.stringify(String(model).slice(0, 100))} is no model that is known, no address, and no hub id (owner/name).`,
+    );
   }
 }
