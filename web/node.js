@@ -9,6 +9,7 @@ import { ClipError } from './error.js';
 import { pipelineOf } from './api/pipeline.js';
 import { Clip as Base, EMBEDDED } from './api/clip.js';
 import { nodeSource, spawnThread, startNodeWorker } from './session/node-host.js';
+import { decodeBySharp } from './pictures/sharp.js';
 import { Pool } from './session/pool.js';
 import { Session } from './session/session.js';
 import { specOf } from './models/sources/spec.js';
@@ -45,7 +46,7 @@ export class Clip extends Base {
     const where = wasm ?? readModule(chosen.name);
     const open = { dtype, cache, threads: chosen.threads, source };
     if (worker === false) {
-      const local = { ...open, wasm: where, source: nodeSource(source), spawn: spawnThread, readFile };
+      const local = { ...open, wasm: where, source: nodeSource(source), spawn: spawnThread, readFile, decode: decodeBySharp };
       return new Pool(new LocalClient(watch => Session.open(local, watch), warn));
     }
     const compiled = compile(where);

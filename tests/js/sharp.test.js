@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { Engine } from '../../web/engine/engine.js';
 import { readModule } from '../../web/node.js';
 import { cropOf } from '../../web/pictures/picture.js';
+import { decodeBySharp } from '../../web/pictures/sharp.js';
 import { toolFolder } from '../packaging/tools.js';
 import { SHARED, needsShared } from './helpers/cli.js';
 import { temporaryFolder } from './helpers/model.js';
@@ -21,7 +22,8 @@ let engine;
 before(async () => (engine = await Engine.create({ wasm: await readModule('simd') })));
 
 const bytesOf = text => new Uint8Array(Buffer.from(text, 'base64'));
-const refusal = bytes => cropOf(engine, { label: 'it', bytes }, 12).catch(error => `${error.code} ${error.message}`);
+const refusal = bytes =>
+  cropOf(engine, { label: 'it', bytes }, 12, undefined, decodeBySharp).catch(error => `${error.code} ${error.message}`);
 
 test('without it, what would be needed is said', async () => {
   assert.match(await refusal(bytesOf(WEBP)), /^unknown-image-format it is WebP, .*npm install sharp/);
@@ -32,14 +34,15 @@ test('without it, what would be needed is said', async () => {
 });
 
 describe('with it', () => {
-  /** @type {typeof import('../../web/pictures/picture.js')} */
+  /** @type {{ cropOf: (engine: Engine, picture: any, size: number) => Promise<Uint8Array> }} */
   let own;
   /** Of the same copy, whose errors are its own. @type {Engine} */
   let engine;
   before(async () => {
     const folder = installBeside(await temporaryFolder(), toolFolder('sharp'), 'sharp');
     const load = name => import(pathToFileURL(join(folder, 'web', name)).href);
-    own = await load('pictures/picture.js');
+    const [{ cropOf }, { decodeBySharp }] = await Promise.all([load('pictures/picture.js'), load('pictures/sharp.js')]);
+    own = { cropOf: (one, picture, size) => cropOf(one, picture, size, undefined, decodeBySharp) };
     engine = await (await load('engine/engine.js')).Engine.create({ wasm: await readModule('simd') });
   });
 

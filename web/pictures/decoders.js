@@ -1,5 +1,5 @@
 /**
- * Pictures that the core does not read, by whoever does: the browser, or in Node the package sharp, where it is installed.
+ * Pictures that the core does not read, by the browser. In Node sharp.js takes this file's place.
  *
  * Colours come out as they are stored, also where they are transparent: CLIP was trained on pictures whose alpha was dropped. 2D
  * canvases keep colours multiplied by alpha, so what is transparent is black there; they are used for opaque pictures alone.
@@ -141,68 +141,11 @@ async function decodeInBrowser(bytes, label, refusal) {
   }
 }
 
-/** What begins a file of a kind that sharp may read. @type {[string, RegExp][]} */
-const KINDS = [
-  ['WebP', /^RIFF....WEBP/s],
-  ['AVIF', /^....ftyp(avi[fs]|.{4,24}avi[fs])/s],
-  ['HEIC', /^....ftyp(hei[cxms]|hev[cx]|mif1|msf1)/s],
-  ['TIFF', /^(II[*+]|MM.[*+])/s],
-  ['JPEG XL', /^(ÿ\n|.{4}JXL )/s],
-  ['JPEG 2000', /^.{4}jP {2}/s],
-  ['SVG', /^\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<svg[\s>]/s],
-];
+/** @typedef {(bytes: Uint8Array, label: string, refusal: ClipError) => Promise<Pixels>} Decode */
 
-/** @param {Uint8Array} bytes @returns {string | undefined} */
-function kindOf(bytes) {
-  const start = Array.from(bytes.subarray(0, 256), byte => String.fromCharCode(byte)).join('');
-  return KINDS.find(([, pattern]) => pattern.test(start))?.[0];
-}
-
-/** @type {Promise<any> | undefined} */
-let sharp;
-
-/** @param {Uint8Array} bytes @param {string} label @param {ClipError} refusal @returns {Promise<Pixels>} */
-async function decodeBySharp(bytes, label, refusal) {
-  const kind = kindOf(bytes);
-  if (!kind) {
-    if (refusal.code === 'bad-image') throw refusal;
-    throw new ClipError('unknown-image-format', `${label} is not a picture of a known format.`);
-  }
-  const name = 'sharp'; // not seen by bundlers: it is Node's, and optional
-  sharp ??= import(/* @vite-ignore */ /* webpackIgnore: true */ name).then(
-    ({ default: made }) => made,
-    () => null,
-  );
-  const make = await sharp;
-  if (!make) {
-    throw new ClipError('unknown-image-format', `${label} is ${kind}, which needs the optional package sharp (npm install sharp).`);
-  }
-  try {
-    const options = { failOn: 'truncated', ignoreIcc: true, limitInputPixels: 1 << 28 };
-    const { data, info } = await make(bytes, options)
-      .rotate()
-      .toColourspace('srgb')
-      .removeAlpha()
-      .raw()
-      .toBuffer({ resolveWithObject: true });
-    const pixels =
-      info.channels === 3 ? data : Uint8Array.from({ length: info.width * info.height * 3 }, (_, i) => data[Math.floor(i / 3)]);
-    return { data: pixels, width: info.width, height: info.height };
-  } catch (error) {
-    const { message } = /** @type {Error} */ (error);
-    const why = message.split('\n')[0].slice(0, 200);
-    const known = !/unsupported|not built|no .*(decoder|loader|codec)/i.test(message);
-    throw new ClipError(known ? 'bad-image' : 'unknown-image-format', `${label} is ${kind} that sharp cannot read: ${why}`, error);
-  }
-}
-
-/**
- * @param {Uint8Array} bytes @param {string} label @param {ClipError} refusal the core's: of a format that it does not know, or broken
- * @returns {Promise<Pixels>}
- */
+/** @type {Decode} refusal: the core's, of a format that it does not know, or broken */
 export async function decodeElsewhere(bytes, label, refusal) {
   if (typeof createImageBitmap === 'function' && typeof OffscreenCanvas === 'function') return decodeInBrowser(bytes, label, refusal);
-  if (globalThis.process?.versions?.node) return decodeBySharp(bytes, label, refusal);
   throw refusal.code === 'bad-image'
     ? refusal
     : new ClipError('unknown-image-format', `${label} is of a format that is only known in browsers, or not at all.`);

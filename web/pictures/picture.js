@@ -4,7 +4,7 @@
  * The room pictures/: what callers hand in as a picture, as far as pixels. It may use engine/.
  *
  * The core decodes JPEG, PNG, BMP, GIF, PSD and PNM itself, everywhere alike. Other formats are decoded by the browser, or by sharp
- * in Node (decoders.js), but resized by the core: canvases do not resize as CLIP was trained.
+ * in Node (decoders.js, sharp.js), but resized by the core: canvases do not resize as CLIP was trained.
  */
 import { ClipError, throwIfAborted } from '../error.js';
 import { bitmapPixels, decodeElsewhere } from './decoders.js';
@@ -38,9 +38,9 @@ async function fetchBytes(url, label, signal) {
 
 /**
  * @param {Engine} engine @param {Picture} picture @param {import('../engine/engine.js').Crop} crop @param {AbortSignal} [signal]
- * @returns {Promise<Uint8Array>} (size, size, 3)
+ * @param {import('./decoders.js').Decode} [decode] what the core does not read @returns {Promise<Uint8Array>} (size, size, 3)
  */
-export async function cropOf(engine, picture, crop, signal) {
+export async function cropOf(engine, picture, crop, signal, decode = decodeElsewhere) {
   const { label } = picture;
   if ('pixels' in picture) return engine.cropPixels(picture.pixels, crop, label);
   if ('bitmap' in picture) {
@@ -65,6 +65,6 @@ export async function cropOf(engine, picture, crop, signal) {
     return engine.crop(bytes, crop, label);
   } catch (error) {
     if (!(error instanceof ClipError) || !ELSEWHERE.includes(error.code)) throw error;
-    return engine.cropPixels(await decodeElsewhere(bytes, label, error), crop, label);
+    return engine.cropPixels(await decode(bytes, label, error), crop, label);
   }
 }

@@ -23,10 +23,11 @@ import { Session } from './session.js';
  * @property {import('../engine/instance.js').SpawnThread} spawn
  * @property {(spec: any) => import('../models/sources/source.js').Source} sourceOf
  * @property {import('./session.js').SessionOptions['readFile']} [readFile]
+ * @property {import('./session.js').SessionOptions['decode']} [decode]
  */
 
 /** What hears the messages. @param {Host} host */
-export function serve({ post, spawn, sourceOf, readFile }) {
+export function serve({ post, spawn, sourceOf, readFile, decode }) {
   let session = /** @type {Session | undefined} */ (undefined);
   const running = /** @type {Map<number, AbortController>} */ (new Map());
   return async (/** @type {any} */ { id, call, args, abort, thread }) => {
@@ -40,7 +41,7 @@ export function serve({ post, spawn, sourceOf, readFile }) {
       onWarning: (/** @type {any} */ warning) => post({ warning }),
     };
     try {
-      if (call === 'open') session = await Session.open({ ...args, source: sourceOf(args.source), spawn, readFile }, watch);
+      if (call === 'open') session = await Session.open({ ...args, source: sourceOf(args.source), spawn, readFile, decode }, watch);
       else if (!session) throw new ClipError('worker', 'No model is open.');
       const result = call === 'open' ? session.info : await session.call(call, args, watch);
       post({ id, result }, call === 'snapshot' && result ? [result.memory] : []);

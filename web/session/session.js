@@ -34,6 +34,7 @@ import { Store } from '../models/store.js';
  * @property {boolean | 'refresh'} [cache]
  * @property {Snapshot | null} [snapshot] of a session with the same source, dtype and module: this one begins as its copy
  * @property {(path: string) => Promise<Uint8Array>} [readFile] where pictures may be files by their path
+ * @property {import('../pictures/decoders.js').Decode} [decode] of pictures that the core does not read, where no browser does
  */
 
 /** A session at rest: its module's whole memory, and what in there is what. @typedef {{ memory: ArrayBuffer, engine: { handle: number, cell: number, staging: number },
@@ -98,10 +99,11 @@ export class Session {
   }
 
   /** Use open. @param {SessionOptions} options */
-  constructor({ source, dtype = 'q8', readFile }) {
+  constructor({ source, dtype = 'q8', readFile, decode }) {
     this.source = source;
     this.dtype = dtype;
     this.readFile = readFile;
+    this.decode = decode;
     /** @type {Store | null} */
     this.store = null;
     /** @type {SessionWatch['onWarning']} */
@@ -222,7 +224,7 @@ export class Session {
       throwIfAborted(watch.signal);
       const picture = 'path' in given ? await this.#read(given) : given;
       const how = cropFor(this.#loader.manifest.preprocess, tower.info.imageSize);
-      const crop = await cropOf(this.#engine, picture, how, watch.signal);
+      const crop = await cropOf(this.#engine, picture, how, watch.signal, this.decode);
       embeddings.push(...tower.encodeImages([crop]));
       if (pictures.length > 1) await breathe();
     }
