@@ -4,7 +4,6 @@ import { unknownTo } from '../models/concepts.js';
 import { ClipError } from '../error.js';
 import { eachOf, embeddingsOf, guarded, isList, labelsOf, optionsOf, templatesOf, textsOf, towersOf } from './arguments.js';
 import { prepare } from '../pictures/input.js';
-import { labelPrefixes } from '../models/model.js';
 import { specOf } from '../models/sources/spec.js';
 import { Store } from '../models/store.js';
 
@@ -261,7 +260,7 @@ export class Clip {
     /** @returns {Promise<import('../models/store.js').CachedModel[]>} */
     list: () => withStore(store => store.list(), []),
     /** Forgets a model, by the id that list gives; chunks that other models share stay. @param {string} id @returns {Promise<boolean>} */
-    delete: id => withStore(async store => typeof id === 'string' && store.delete(id, labelPrefixes), false),
+    delete: id => withStore(async store => typeof id === 'string' && store.delete(id), false),
     /** Forgets all models, unfinished downloads and labels. @returns {Promise<void>} */
     clear: () => withStore(store => store.clear(), undefined),
   };

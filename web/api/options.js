@@ -31,6 +31,7 @@
  * @property {string | URL} [assets] the folder into which `clip-wasm copy` copied the package's files, where no bundler took them along
  * @property {string} [revision] of a hub's repository
  * @property {string} [hub] address of the hub
+ * @property {number} [timeout] ms that a server may send nothing before a call is given up; 30,000 by default
  */
 
 /** @typedef {{ signal?: AbortSignal, onProgress?: (progress: DownloadProgress) => void }} RunOptions */

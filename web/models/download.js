@@ -44,6 +44,9 @@ export function throttled(onProgress) {
   };
 }
 
+/** A chunk that was made here is not there any more, and cannot be had elsewhere. */
+export class Lost extends Error {}
+
 /** So many stored chunks are read ahead. */
 const AHEAD = 2;
 

@@ -1,11 +1,18 @@
 /**
  * Brings a model's towers into the engine: from our own files, chunk by chunk; from a foreign file directly, where it lies on
  * this machine; or through the converter, so that what is kept for the next visit is the small form of it.
+ *
+ * What comes from elsewhere is believed, and kept, only once all that belongs together was checked together. Both towers are of one
+ * version of the model: our own form says so by its sums, for other forms the versions of all files that were read are noted
+ * (Source.versions), kept beside the model, and compared whenever one of them is read again. A file that is of another version is
+ * the error `model-changed`; whoever gets it begins anew with reopen().
  */
-import { Chunks, feed, sha256 } from './download.js';
+import { Chunks, Lost, feed, sha256 } from './download.js';
 import { ClipError, throwIfAborted } from '../error.js';
+import { changed } from './sources/source.js';
 import { readModel } from './forms/repository.js';
 import { CHUNK, DTYPES, checkSizes, configOf } from './model.js';
+import { exclusively } from './lock.js';
 import { rawPrefix } from './store.js';
 import { findTokenizer } from './tokenizer-files.js';
 
@@ -20,16 +27,23 @@ import { findTokenizer } from './tokenizer-files.js';
 /** @typedef {import('./store.js').ModelRecord} ModelRecord */
 /** @typedef {import('./download.js').Watch} Watch */
 
+/** Bytes of a description at most, tokenizer's files included. */
+const SMALL = 64 << 20;
+/** Errors that say nothing about what the files hold. @type {import('../error.js').ClipErrorCode[]} */
+const HARMLESS = ['network', 'out-of-memory', 'crashed', 'disposed'];
+
 export class Loader {
   /**
    * @param {import('./sources/source.js').Source} source @param {Store | null} store
    * @param {(error: unknown) => void} onUnstored told when something could not be kept
+   * @param {(error: ClipError) => void} [onStale] told when what is kept serves, since asking whether it changed failed
    */
-  constructor(source, store, onUnstored) {
+  constructor(source, store, onUnstored, onStale = () => {}) {
     this.source = source;
     /** Local files need no second place. */
     this.store = source.remote ? store : null;
     this.onUnstored = onUnstored;
+    this.onStale = onStale;
     /** @type {Manifest} */
     this.manifest = /** @type {any} */ (null);
     /** Where the weights of a foreign model are. @type {import('./forms/weights.js').Weights | null | undefined} */
@@ -40,64 +54,157 @@ export class Loader {
     this.clean = undefined;
     /** @type {ModelRecord | null} */
     this.record = null;
+    /** Whether the description is one that was kept, and may be older than what the source holds. */
+    this.kept = false;
   }
 
   /** Reads what the model says about itself, or what was kept of that. @param {{ refresh?: boolean, signal?: AbortSignal }} options */
   async open({ refresh = false, signal }) {
-    const record = (await this.store?.getModel(this.source.id).catch(() => null)) ?? null;
-    if (record && !refresh && !this.source.revalidate) return this.#use(record);
-    let model;
+    const found = (await this.store?.getModel(this.source.id).catch(() => null)) ?? null;
+    // a description by which nothing was loaded yet is not believed
+    const record = found && Object.keys(found.files).length ? found : null;
+    if (record && !refresh && !this.source.revalidate && !(await this.#hasMore(record, signal))) return this.#use(record);
     try {
-      model = await readModel(this.source, { signal });
+      this.source.brief = record !== null;
+      await this.#read(record, signal);
     } catch (error) {
-      // offline, say: what is kept still works
-      if (record && error instanceof ClipError && error.code === 'network') return this.#use(record);
-      throw error;
+      // offline, a login page, too many requests: what is kept still works
+      if (!record || !(error instanceof ClipError) || error.code === 'aborted') throw error;
+      this.#use(record);
+      this.onStale(error);
+    } finally {
+      this.source.brief = false;
     }
+  }
+
+  /** Reads the description anew: what was loaded by the one before is of no use any more. @param {AbortSignal} [signal] */
+  async reopen(signal) {
+    await this.#read(null, signal);
+  }
+
+  /** @param {ModelRecord | null} known what of it is unchanged stays @param {AbortSignal} [signal] */
+  async #read(known, signal) {
+    const { source } = this;
+    source.versions.clear();
+    const model = await readModel(source, { signal });
+    if (known && model.form !== 'clip-wasm' && (await this.#isUnchanged(known, signal))) return this.#use(known, model);
+    this.kept = false;
     this.manifest = model.manifest;
     this.weights = model.weights;
     this.folder = model.folder;
     this.clean = model.clean;
-    const files = Object.fromEntries(
-      this.#ownFiles().flatMap(file => {
-        const keys = record?.files[file.file];
-        return keys?.join() === file.sha256.join() ? [[file.file, keys]] : [];
-      }),
-    );
-    this.record = { id: this.source.id, manifest: this.manifest, files, saved: Date.now() };
-    await this.#save();
+    /** @type {Record<string, string[]>} */
+    const files = Object.create(null);
+    for (const own of this.#ownFiles()) {
+      const keys = known?.files[own.file];
+      if (keys?.join() === own.sha256.join()) files[own.file] = keys;
+    }
+    this.record = { id: source.id, manifest: this.manifest, files, versions: {}, saved: Date.now() };
+    // what was kept before stays until the first tower of this version is whole
+    if (Object.keys(files).length) await this.#save();
+    else await this.store?.putPending({ ...this.record, versions: this.#versions() }).catch(error => this.onUnstored(error));
   }
 
-  /** @param {ModelRecord} record */
-  #use(record) {
+  /** Whether all files that a foreign model was made of are still what they were. @param {ModelRecord} known @param {AbortSignal} [signal] */
+  async #isUnchanged(known, signal) {
+    const { versions } = this.source;
+    for (const [name, version] of Object.entries(known.versions)) {
+      try {
+        if (!versions.has(name)) await this.#look(name, version, signal);
+      } catch (error) {
+        if (!(error instanceof ClipError) || error.code !== 'model-changed') throw error;
+        return false;
+      }
+      if (versions.get(name) !== version) return false;
+    }
+    return true;
+  }
+
+  /** Notes a file's version again, as it was noted before: by its content, or by what the server says. @param {string} name
+   *  @param {string | null} version @param {AbortSignal} [signal] */
+  async #look(name, version, signal) {
+    if (version?.includes(' ')) await this.source.open(name, { signal });
+    else await this.source.bytes(name, { signal, limit: SMALL });
+  }
+
+  /** Whether a file that a foreign model may have, and did not have when it was kept, is there now: a server's "no such file" is
+   *  asked for again. @param {ModelRecord} record @param {AbortSignal} [signal] */
+  async #hasMore({ versions }, signal) {
+    const absent = Object.keys(versions).filter(name => versions[name] === null && /preprocessor_config\.json$/.test(name));
+    if (!absent.length) return false;
+    this.source.brief = true;
+    try {
+      for (const name of absent) if ((await this.source.text(name, { signal, limit: SMALL })) !== null) return true;
+    } catch {
+      throwIfAborted(signal);
+    } finally {
+      this.source.brief = false;
+      this.source.versions.clear();
+    }
+    return false;
+  }
+
+  /** The versions of all that was read, as far as sums do not say it. @returns {Record<string, string | null>} */
+  #versions() {
+    return Object.fromEntries(this.source.versions);
+  }
+
+  /** @param {ModelRecord} record @param {import('./forms/repository.js').Model} [model] where it was read again */
+  #use(record, model) {
     this.record = record;
     this.manifest = record.manifest;
+    this.kept = !model;
+    this.weights = model?.weights;
+    this.folder = model?.folder ?? '';
+    this.clean = model?.clean;
+    this.source.versions = new Map(Object.entries(record.versions));
   }
 
   #ownFiles() {
     return Object.values(this.manifest.towers).flatMap(tower => Object.values(tower));
   }
 
-  async #save() {
-    if (this.record) await this.store?.putModel(this.record).catch(error => this.onUnstored(error));
+  /** @param {string} [name] of the file that was pending */
+  async #save(name) {
+    const { record } = this;
+    if (!record) return;
+    record.versions = this.#versions();
+    await this.store?.putModel(record, latest => this.#adopt(record, latest), name).catch(error => this.onUnstored(error));
   }
 
   /** Notes that all of a file is kept, beside what another page may have noted meanwhile. @param {TowerFile} file */
   async #keep(file) {
     if (!this.record) return;
-    const { towers } = this.manifest;
-    const latest = await this.store?.getModel(this.record.id).catch(() => null);
-    if (latest && configOf(latest.manifest) === this.config) {
-      for (const kind of /** @type {TowerKind[]} */ (Object.keys(latest.manifest.towers))) {
-        towers[kind] = { ...latest.manifest.towers[kind], ...towers[kind] };
-      }
-      const known = new Map(this.#ownFiles().map(own => [own.file, own.sha256.join()]));
-      for (const [name, keys] of Object.entries(latest.files)) {
-        if (known.get(name) === keys.join()) this.record.files[name] = keys;
-      }
-    }
     this.record.files[file.file] = file.sha256;
-    await this.#save();
+    await this.#save(file.file);
+  }
+
+  /** Takes over what another page has kept meanwhile of the same version of the model. @param {ModelRecord} record @param {ModelRecord} latest */
+  #adopt(record, latest) {
+    const { towers } = this.manifest;
+    if (configOf(latest.manifest) !== this.config || !this.#agrees(latest.versions)) return;
+    for (const kind of /** @type {TowerKind[]} */ (Object.keys(latest.manifest.towers))) {
+      towers[kind] = { ...latest.manifest.towers[kind], ...towers[kind] };
+    }
+    const known = new Map(this.#ownFiles().map(own => [own.file, own.sha256.join()]));
+    for (const [name, keys] of Object.entries(latest.files)) {
+      if (known.get(name) === keys.join()) record.files[name] ??= keys;
+    }
+    // known since a tower was converted
+    if (this.#isForeign) {
+      this.manifest.logit_scale = latest.manifest.logit_scale;
+      this.manifest.logit_bias = latest.manifest.logit_bias;
+    }
+    record.versions = this.#versions();
+  }
+
+  /** Whether files that both know are of one version; what only the other knows is known then. @param {Record<string, string | null>} others */
+  #agrees(others) {
+    const { versions } = this.source;
+    const all = Object.entries(others);
+    if (all.some(([name, version]) => versions.has(name) && versions.get(name) !== version)) return false;
+    for (const [name, version] of all) versions.set(name, version);
+    return true;
   }
 
   get config() {
@@ -116,21 +223,64 @@ export class Loader {
    * @returns {Promise<{ tower: Tower, tokenizer: Tokenizer | null }>} a tokenizer for text towers, if the model has one
    */
   async load(engine, kind, dtype, watch) {
-    const tower = engine.openTower(kind, this.config, dtype);
+    return exclusively(this.store && `clip-wasm ${this.source.id} ${kind} ${dtype}`, watch.signal, async () => {
+      const before = new Map(this.source.versions);
+      try {
+        return await this.#load(engine, kind, dtype, watch);
+      } catch (error) {
+        if (!(error instanceof ClipError) || error.code === 'model-changed') throw error;
+        if (error.code === 'aborted') throw error;
+        this.source.versions = before; // of this attempt nothing is believed
+        if (HARMLESS.includes(error.code) || !(await this.#hasChanged(watch.signal))) throw error;
+        throw changed(this.source.id);
+      }
+    });
+  }
+
+  /** Whether a description that was kept is no longer what the source says. @param {AbortSignal} [signal] */
+  async #hasChanged(signal) {
+    if (!this.source.remote || !this.kept) return false;
+    this.kept = false; // asked once
+    const { config, manifest, source } = this;
+    const known = source.versions;
+    source.versions = new Map();
     try {
-      const own = this.ownFile(kind, dtype);
-      const merges = own ? null : await this.#loadForeign(engine, tower, dtype, watch);
-      if (own) await this.#loadOwn(engine, tower, own, watch);
+      const model = await readModel(source, { signal });
+      const same = model.form !== 'clip-wasm' || JSON.stringify(model.manifest.towers) === JSON.stringify(manifest.towers);
+      const agree = [...source.versions].every(([name, version]) => !known.has(name) || known.get(name) === version);
+      return !(same && agree && model.config === config);
+    } catch {
+      throwIfAborted(signal);
+      return false; // the first error says more
+    } finally {
+      source.versions = known;
+    }
+  }
+
+  /** @param {Engine} engine @param {TowerKind} kind @param {Dtype} dtype @param {Watch} watch
+   *  @returns {Promise<{ tower: Tower, tokenizer: Tokenizer | null }>} */
+  async #load(engine, kind, dtype, watch) {
+    const latest = this.record && (await this.store?.getModel(this.source.id).catch(() => null));
+    if (latest && this.record) this.#adopt(this.record, latest);
+    let tower = engine.openTower(kind, this.config, dtype);
+    try {
+      let own = this.ownFile(kind, dtype);
+      let merges = null;
+      try {
+        if (own) await this.#loadOwn(engine, tower, own, watch);
+      } catch (error) {
+        if (!(error instanceof Lost)) throw error;
+        // made here, and lost or changed on the disk: it is made again
+        this.#forget(own);
+        own = undefined;
+        tower.free();
+        tower = engine.openTower(kind, this.config, dtype);
+      }
+      if (!own) merges = await this.#loadForeign(engine, tower, dtype, watch);
       checkSizes(tower.info, this.manifest.preprocess);
       let tokenizer = null;
       if (kind === 'text') tokenizer = merges ? engine.openTokenizer(merges) : tower.takeTokenizer();
-      // others may have tokens to spare, which no text of theirs becomes by chance
-      if (tokenizer && !tokenizer.padding && tokenizer.vocabulary > tower.info.vocabulary) {
-        throw new ClipError(
-          'bad-merges',
-          `The tokenizer has ${tokenizer.vocabulary} entries, but the text tower only ${tower.info.vocabulary}.`,
-        );
-      }
+      if (tokenizer) checkVocabulary(tokenizer, tower.info.vocabulary, this.manifest.config);
       return { tower, tokenizer };
     } catch (error) {
       tower.free();
@@ -143,9 +293,23 @@ export class Loader {
     return this.store && { store: this.store, checksum: (/** @type {Uint8Array} */ bytes) => engine.checksum(bytes) };
   }
 
+  /** Whether all files of our form were converted here: the source has none. */
+  get #isForeign() {
+    return this.source.versions.get('clip.json') === null;
+  }
+
+  /** @param {TowerFile | undefined} file that was converted here */
+  #forget(file) {
+    for (const tower of Object.values(this.manifest.towers)) {
+      for (const dtype of DTYPES) if (tower[dtype] === file) delete tower[dtype];
+    }
+    if (file && this.record) delete this.record.files[file.file];
+  }
+
   /** @param {Engine} engine @param {Tower} tower @param {TowerFile} file @param {Watch} watch */
   async #loadOwn(engine, tower, file, watch) {
     const open = async () => {
+      if (this.#isForeign) throw new Lost(file.file);
       const found = await this.source.open(file.file, { signal: watch.signal, bytes: file.bytes });
       if (!found) throw new ClipError('not-found', `${this.source.id} has no ${file.file}.`);
       if (found.bytes !== file.bytes) {
@@ -182,21 +346,28 @@ export class Loader {
     }
     const file = await this.source.open(name, { signal: watch.signal });
     if (!file) throw new ClipError('not-found', `${this.source.id} has no ${name}.`);
-    const { folder, clean, manifest } = this;
-    const merges =
-      tower.kind === 'text'
-        ? await findTokenizer(engine, this.source, { folder, clean, config: manifest.config, signal: watch.signal })
-        : null;
-    const key = (/** @type {number} */ i) => `${rawPrefix(this.source.id)}${name} ${file.version} ${i}`;
-    const raw = { name, bytes: file.bytes, chunk: CHUNK, sha256: null, key, open: async () => file };
-    if (!this.store || !globalThis.crypto?.subtle) {
+    const merges = tower.kind === 'text' ? await this.#merges(engine, tower, watch) : null;
+    const prefix = `${rawPrefix(this.source.id)}${name} ${file.version}${file.fleeting ? ` ${Math.random()}` : ''} `;
+    const raw = {
+      name,
+      bytes: file.bytes,
+      chunk: CHUNK,
+      sha256: null,
+      key: (/** @type {number} */ i) => prefix + i,
+      open: async () => file,
+    };
+    // a text tower without a tokenizer may get one: the next visit asks again
+    const keeps = this.store && globalThis.crypto?.subtle && (tower.kind === 'vision' || merges);
+    if (!keeps) {
       tower.open(file.bytes, name);
       await feed(tower, new Chunks(raw, null, watch));
       tower.finish();
+      await this.#confirm(watch.signal);
       if (tower.info.logitScale > 0) this.manifest.logit_scale = tower.info.logitScale;
       if (tower.info.logitBias) this.manifest.logit_bias = tower.info.logitBias;
       return merges;
     }
+    await this.store?.deleteRaw(this.source.id, prefix).catch(() => {}); // pieces of other versions
     await this.#convert(engine, tower, dtype, raw, merges, watch);
     return null;
   }
@@ -225,6 +396,7 @@ export class Loader {
       const hash = /** @type {string} */ (await sha256(bytes));
       hashes.push(hash);
       if (unstored) return;
+      await this.#reserve(name, hashes);
       await store.putChunk(hash, bytes, engine.checksum(bytes)).catch(error => {
         unstored = true;
         this.onUnstored(error);
@@ -242,12 +414,65 @@ export class Loader {
       converter.free();
     }
     tower.finish();
+    checkSizes(tower.info, this.manifest.preprocess);
+    await this.#confirm(watch.signal);
     const file = { file: name, bytes: sink.total, chunk: CHUNK, sha256: hashes };
     if (unstored || !this.record) return;
     this.manifest.towers[tower.kind] = { ...this.manifest.towers[tower.kind], [dtype]: file };
     await this.#keep(file);
     await store.deleteRaw(this.source.id).catch(() => {});
   }
+
+  /** The list of merges, whole, or null where there is none. @param {Engine} engine @param {Tower} tower @param {Watch} watch */
+  async #merges(engine, tower, watch) {
+    const before = new Map(this.source.versions);
+    const { folder, clean, manifest } = this;
+    const merges = await findTokenizer(engine, this.source, { folder, clean, config: manifest.config, signal: watch.signal });
+    if (!merges) {
+      this.source.versions = before; // asked for again by the next call
+      return null;
+    }
+    const tokenizer = engine.openTokenizer(merges);
+    try {
+      checkVocabulary(tokenizer, tower.info.vocabulary, manifest.config);
+    } finally {
+      tokenizer.free();
+    }
+    return merges;
+  }
+
+  /**
+   * Asks once more for the small files that a tower was made by, now that the large one is there: a model that was replaced in between
+   * would be half of each. A hub's files are of one commit anyway.
+   * @param {AbortSignal} [signal]
+   */
+  async #confirm(signal) {
+    const { source } = this;
+    if (!source.remote || source.isPinned) return;
+    for (const name of [...source.versions.keys()]) {
+      if (!/\.(safetensors|bin|pt|onnx|onnx_data)$/.test(name)) await this.#look(name, source.versions.get(name) ?? null, signal);
+    }
+  }
+
+  /** Says that chunks are for this model, before they are there: whoever deletes another that has the same ones leaves them.
+   *  @param {string} name @param {string[]} hashes so far */
+  async #reserve(name, hashes) {
+    const { record, store } = this;
+    if (!record || !store) return;
+    const towers = {};
+    const pending = { ...record, manifest: { ...record.manifest, towers }, files: { [name]: hashes }, versions: this.#versions() };
+    await store.putPending(pending, name).catch(() => {});
+  }
+}
+
+/** A list of merges that was cut has fewer entries than the text tower. So has a tower that is wider than its words, for the sake of
+ * round numbers; then the configuration says which is the last. Tokenizers of other kinds (they know their padding) are JSON, which is
+ * whole or none, and may have tokens to spare, which no text of theirs becomes by chance.
+ * @param {Tokenizer} tokenizer @param {number} expected entries of the text tower @param {Record<string, any>} config */
+function checkVocabulary({ vocabulary, padding }, expected, config) {
+  if (padding || vocabulary === expected) return;
+  if (vocabulary < expected && config.text_config?.eos_token_id === vocabulary - 1) return;
+  throw new ClipError('bad-merges', `The tokenizer has ${vocabulary} entries, but the text tower ${expected}.`);
 }
 
 /** Cuts a stream of bytes into chunks of one size. */

@@ -6,6 +6,7 @@
  * All of it may come from anywhere, so all of it is checked.
  */
 import { ClipError } from '../error.js';
+import { sumOfText } from './sum.js';
 
 /** @typedef {import('../engine/engine.js').Dtype} Dtype */
 /** @typedef {import('../engine/tower.js').TowerKind} TowerKind */
@@ -46,11 +47,19 @@ const isTriple = value => Array.isArray(value) && value.length === 3 && value.ev
 /** A file of a model lies in its folder. @param {unknown} name @returns {name is string} */
 export const isFileName = name => typeof name === 'string' && /^[^/\\\0?#%]{1,200}$/.test(name) && !name.startsWith('..') && name !== '.';
 
+/** Objects and arrays within each other at most; what walks through them later is recursive. */
+const MAX_DEPTH = 64;
+
+/** @param {unknown} value @param {number} depth @returns {boolean} */
+const isShallow = (value, depth) =>
+  typeof value !== 'object' || value === null || (depth > 0 && Object.values(value).every(inner => isShallow(inner, depth - 1)));
+
 /** @param {string} file @param {string} text */
 export function parseJson(file, text) {
   try {
     const value = JSON.parse(text);
-    if (isObject(value)) return value;
+    if (isObject(value) && isShallow(value, MAX_DEPTH)) return value;
+    if (isObject(value)) throw new RangeError('it is nested too deep');
   } catch (error) {
     throw new ClipError('bad-manifest', `${file} is not JSON: ${/** @type {Error} */ (error).message}`, error);
   }
@@ -136,8 +145,7 @@ export function checkSizes(info, preprocess) {
   }
 }
 
-/** Begins the keys of the labels that a text tower embedded. @param {TowerFile} file */
-export const fingerprint = file => file.sha256.map(hash => hash.slice(0, 12)).join('');
-
-/** Keys' beginnings of all labels of a model. @param {Manifest} manifest */
-export const labelPrefixes = manifest => Object.values(manifest.towers.text ?? {}).map(fingerprint);
+/** What tells one text tower from another, in the keys of the labels that it embedded: its weights, and how they are used.
+ * @param {TowerFile} file @param {string} config of the model */
+export const fingerprint = (file, config) =>
+  `${sumOfText(config)} ${sumOfText(file.sha256.join())}${file.sha256.map(hash => hash.slice(0, 4)).join('')}`;

@@ -11,9 +11,9 @@ import { Engine } from '../engine/engine.js';
 import { ClipError, isWellFormed, throwIfAborted, toPlain } from '../error.js';
 import { Loader } from '../models/loader.js';
 import { cropFor } from '../models/forms/preprocess.js';
-import { fingerprint } from '../models/model.js';
+import { configOf, fingerprint } from '../models/model.js';
 import { cropOf } from '../pictures/picture.js';
-import { Store } from '../models/store.js';
+import { Store, labelPrefix } from '../models/store.js';
 
 /** @typedef {import('../engine/engine.js').Dtype} Dtype */
 /** @typedef {import('../engine/tower.js').Tower} Tower */
@@ -113,6 +113,8 @@ export class Session {
     this.labels = new Map();
     /** @type {{ vision?: Promise<{ tower: Tower }>, text?: Promise<{ tower: Tower, tokenizer: Tokenizer | null }> }} */
     this.towers = {};
+    /** Whether callers have embeddings of the model as it is now. */
+    this.gave = false;
   }
 
   /** @param {SessionOptions} options @param {SessionWatch} watch */
@@ -133,7 +135,12 @@ export class Session {
         return null;
       });
     }
-    this.loader = new Loader(this.source, this.store, error => this.#unstored(error));
+    this.loader = new Loader(
+      this.source,
+      this.store,
+      error => this.#unstored(error),
+      ({ message }) => this.#warn(new ClipError('not-refreshed', `The model as it was kept is used: ${message}`)),
+    );
     const [made, opened] = await Promise.allSettled([engine, this.loader.open({ refresh: cache === 'refresh', signal: watch.signal })]);
     if (made.status === 'rejected') throw made.reason;
     this.engine = made.value;
@@ -247,7 +254,11 @@ export class Session {
   /** Token ids, start and end included. @param {string[]} texts @param {SessionWatch} [watch] @returns {Promise<number[][]>} */
   async tokenize(texts, watch = {}) {
     const { tower, tokenizer } = await this.#tower('text', watch);
-    if (!tokenizer) throw new ClipError('no-tokenizer', `${this.source.id} has no tokenizer files (merges.txt or tokenizer.json).`);
+    if (!tokenizer) {
+      tower.free();
+      this.towers.text = undefined; // the next call asks again
+      throw new ClipError('no-tokenizer', `${this.source.id} has no tokenizer files (merges.txt or tokenizer.json).`);
+    }
     const { context, filled } = tower.info;
     const { id = 0, left = false } = tokenizer.padding ?? {};
     return texts.map(text => {
@@ -316,13 +327,14 @@ export class Session {
 
   /** Before the keys of labels in the store; empty where nothing tells one text tower from another. */
   #labelPrefix() {
-    return this.source.remote ? this.#fingerprint('text') : '';
+    const fingerprint = this.source.remote && this.#fingerprint('text');
+    return fingerprint ? `${labelPrefix(this.source.id)}${fingerprint} ` : '';
   }
 
   /** @param {'vision' | 'text'} kind */
   #fingerprint(kind) {
     const file = this.#loader.ownFile(kind, this.dtype);
-    return file ? fingerprint(file) : '';
+    return file ? fingerprint(file, configOf(this.#loader.manifest)) : '';
   }
 
   /** Takes labels from the store; answers those that are not there. @param {string[]} labels @param {(label: string) => string} keyOf
@@ -375,11 +387,33 @@ export class Session {
     });
   }
 
-  /** Calls one of the methods that clients may call. @param {Call} name @param {any[]} args @param {SessionWatch} watch @returns {any} */
-  call(name, args, watch) {
+  /** Calls one of the methods that clients may call. @param {Call} name @param {any[]} args @param {SessionWatch} watch @returns {Promise<any>} */
+  async call(name, args, watch) {
     if (!CALLS.includes(name)) throw new ClipError('bad-argument', `${name} is not a method of a session.`);
     const method = /** @type {(...all: any[]) => any} */ (this[name]);
-    return method.call(this, ...args, watch);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const answer = await method.call(this, ...args, watch);
+        if (name.startsWith('encode')) this.gave = true;
+        return answer;
+      } catch (error) {
+        if (!(error instanceof ClipError) || error.code !== 'model-changed') throw error;
+        const gave = await this.#renew(watch);
+        // who has embeddings of the model as it was must hear of it; others need not
+        if (gave || attempt > 1) throw error;
+      }
+    }
+  }
+
+  /** Begins anew with the model as it is now: both towers are of one version. @param {SessionWatch} watch */
+  async #renew(watch) {
+    const { gave, towers } = this;
+    this.towers = {};
+    this.gave = false;
+    this.labels.clear();
+    for (const loaded of [towers.vision, towers.text]) (await loaded?.catch(() => null))?.tower.free();
+    await this.#loader.reopen(watch.signal);
+    return gave;
   }
 
   dispose() {

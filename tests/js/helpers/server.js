@@ -1,4 +1,5 @@
 /** A file server that can misbehave in all the ways that downloads must survive. */
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
@@ -13,17 +14,21 @@ import { join } from 'node:path';
  * @property {boolean} [down] breaks every connection at once
  * @property {number} [delay] ms before each 16 KiB
  * @property {Record<string, string>} [headers]
+ * @property {boolean} [nameless] names no version: neither ETag nor If-Range
+ * @property {(entry: { name: string, method: string, count: number }, response: import('node:http').ServerResponse) => unknown} [first]
+ *   sees each request first; what answers true has answered
  */
 
 /** @param {string} folder @param {Mood} [mood] may be changed while the server runs */
 export async function serve(folder, mood = {}) {
-  /** @type {{ name: string, method: string, range: string | undefined, sent: number }[]} */
+  /** @type {{ name: string, path: string, method: string, range: string | undefined, sent: number }[]} */
   const log = [];
   const server = createServer(async (request, response) => {
     const name = decodeURIComponent(new URL(request.url, 'http://localhost').pathname.split('/').pop());
-    const entry = { name, method: request.method, range: request.headers.range, sent: 0 };
+    const entry = { name, path: request.url, method: request.method, range: request.headers.range, sent: 0 };
     log.push(entry);
     if (mood.down) return request.socket.destroy();
+    if (mood.first?.({ ...entry, count: log.filter(e => e.name === name && e.method === request.method).length }, response)) return;
     if (mood.html) {
       response.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8' });
       return response.end('<!doctype html><title>Welcome</title>');
@@ -35,13 +40,16 @@ export async function serve(folder, mood = {}) {
       response.writeHead(404, { 'Content-Type': 'text/plain' });
       return response.end('no such file');
     }
+    const etag = `"${createHash('sha1').update(bytes).digest('hex').slice(0, 16)}"`;
     if (mood.change) bytes = mood.change(name, bytes, { count: log.filter(e => e.name === name).length });
-    const range = !mood.noRange && /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
+    const outdated = !mood.nameless && request.headers['if-range'] !== undefined && request.headers['if-range'] !== etag;
+    const range = !mood.noRange && !outdated && /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
     const from = range ? Number(range[1]) : 0;
     const to = range?.[2] ? Math.min(Number(range[2]) + 1, bytes.length) : bytes.length;
     response.writeHead(range ? 206 : 200, {
       'Content-Type': name.endsWith('.json') ? 'application/json' : 'application/octet-stream',
       'Content-Length': to - from,
+      ...(!mood.nameless && { ETag: etag }),
       ...(range && { 'Content-Range': `bytes ${from}-${to - 1}/${bytes.length}` }),
       ...mood.headers,
     });
@@ -65,6 +73,7 @@ export async function serve(folder, mood = {}) {
     origin: `http://127.0.0.1:${port}`,
     log,
     mood,
+    folder,
     /** Bytes sent of files with this ending. @param {string} ending */
     sent: ending => log.filter(e => e.name.endsWith(ending)).reduce((sum, e) => sum + e.sent, 0),
     close: () => new Promise(resolve => (server.closeAllConnections(), server.close(resolve))),

@@ -10,12 +10,17 @@ import { ClipError, throwIfAborted } from '../../error.js';
  * @typedef {object} SourceFile
  * @property {number} bytes
  * @property {string} version tells one content of the file from another, as well as the source knows
+ * @property {boolean} [fleeting] whether the source knows that only of what comes at one go
  * @property {(offset: number, end: number, signal?: AbortSignal) => AsyncIterable<Uint8Array>} stream bytes from offset up to end,
  *   in pieces of any size, each good until the next is asked for; ends early only by throwing
  * @property {() => void} [close] ends what is still being sent
  */
 
 /** @typedef {{ signal?: AbortSignal, limit?: number }} ReadOptions limit: bytes at most */
+
+/** What was read before and what is there now do not belong together. @param {string} what the file */
+export const changed = what =>
+  new ClipError('model-changed', `${what} has changed since the model was loaded: what is there now does not belong to it.`);
 
 export class Source {
   /** @param {string} id where it is, for messages and as the cache's key @param {string} name short, for people */
@@ -28,6 +33,26 @@ export class Source {
     this.remote = false;
     /** Whether the manifest is asked for again even where the model is kept already. */
     this.revalidate = false;
+    /** Whether one attempt must do: what is kept serves, if it fails. */
+    this.brief = false;
+    /** ms without a byte after which a request is given up. @type {number | undefined} */
+    this.timeout = undefined;
+    /** What was read of it, by name: what tells the content from another, or null where there was no such file. All that a model is
+     *  made of must be of these versions. @type {Map<string, string | null>} */
+    this.versions = new Map();
+  }
+
+  /** Whether all files are of one version, whatever happens to the model meanwhile: a hub's commit. */
+  get isPinned() {
+    return false;
+  }
+
+  /** Notes a version; throws where the file had another. @param {string} name @param {string | null} version @param {string} [what] for
+   *  the message */
+  note(name, version, what = name) {
+    const known = this.versions.get(name);
+    if (known !== undefined && known !== version) throw changed(`${this.id}: ${what}`);
+    this.versions.set(name, version);
   }
 
   /**
