@@ -70,7 +70,8 @@ $(NATIVE)/$1/libclip.a: $$(NATIVE_OBJECTS_$1)
 	@rm -f $$@; ar rcs $$@ $$^
 
 $(NATIVE)/$1/test_%: tests/c/test_%.c $(NATIVE)/$1/libclip.a $(NATIVE)/$1/obj/cmocka.o
-	@echo '  ld $$@'; $(CC) $(NATIVE_CLIP) $(TEST_INCLUDE) $(NATIVE_$1) -MMD -MP -MF $$@.d $$(filter %.c %.o %.a,$$^) $(NATIVE_LINK) -o $$@
+	@echo '  ld $$@'; $(CC) $(NATIVE_CLIP) $(TEST_INCLUDE) $(NATIVE_$1) -MMD -MP -MF $$@.d $$(filter %.c %.o %.a,$$^) $(NATIVE_LINK) \
+	  $$(if $$(findstring failing,$$@),$$(WRAP)) -o $$@
 $(NATIVE)/$1/bench_%: tests/bench/bench_%.c $(NATIVE)/$1/libclip.a
 	@echo '  ld $$@'; $(CC) $(NATIVE_CLIP) $(NATIVE_$1) -MMD -MP -MF $$@.d $$(filter %.c %.o %.a,$$^) $(NATIVE_LINK) -o $$@
 $(NATIVE)/$1/fuzz_%: tests/fuzz/fuzz_%.c $(NATIVE)/$1/libclip.a
@@ -78,6 +79,10 @@ $(NATIVE)/$1/fuzz_%: tests/fuzz/fuzz_%.c $(NATIVE)/$1/libclip.a
 $(NATIVE)/$1/test_unicode: $(NATIVE)/$1/obj/utf8proc.o
 -include $$(NATIVE_OBJECTS_$1:.o=.d)
 endef
+
+# test_failing lets allocations fail.
+COMMA := ,
+WRAP := $(addprefix -Wl$(COMMA)--wrap=,malloc calloc realloc aligned_alloc)
 
 # Unused parts refer to XNNPACK operators that are not built: the linker drops both.
 NATIVE_LINK := -Wl,--gc-sections -lm -pthread
@@ -99,7 +104,7 @@ $(WASM_TESTS)/%.o: tests/c/%.c build/native.mk
 	@echo '  cc $@'; mkdir -p $(@D); $(EMSCRIPTEN)/emcc $(filter-out -DNDEBUG,$(CLIP_FLAGS)) -O1 $(SIMD_simd) $(TEST_INCLUDE) -MMD -MP -c $< -o $@
 $(WASM_TESTS)/test_%.js: $(WASM_TESTS)/test_%.o $(WASM_TESTS)/cmocka.o $(WASM_TEST_LIBRARY)
 	@echo '  ld $@'; $(EMSCRIPTEN)/emcc -O1 $(SIMD_simd) -Wl,--gc-sections -sNODERAWFS=1 -sALLOW_MEMORY_GROWTH=1 -sMAXIMUM_MEMORY=4GB \
-	  -sSTACK_SIZE=1MB -sEXIT_RUNTIME=1 -sENVIRONMENT=node $^ -o $@
+	  -sSTACK_SIZE=1MB -sEXIT_RUNTIME=1 -sENVIRONMENT=node $(if $(findstring test_failing,$@),$(WRAP)) $^ -o $@
 	@echo '{ "type": "commonjs" }' > $(@D)/package.json
 
 TESTS  := $(patsubst tests/c/%.c,%,$(wildcard tests/c/test_*.c))

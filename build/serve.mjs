@@ -54,6 +54,7 @@ export async function serve({ root, mounts = {}, headers = ISOLATION, port = 0, 
   );
   const server = createServer(async (request, response) => {
     try {
+      if (!isLocal(request.headers.host)) return fail(response, 421, 'This server answers to its own names only');
       for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
       if (await onRequest?.(request, response)) return;
       await answer(request, response, folders);
@@ -78,6 +79,10 @@ export async function serve({ root, mounts = {}, headers = ISOLATION, port = 0, 
       }),
   };
 }
+
+/** Whether a Host header is localhost or a bare address: a name of somebody else's may be made to lead here (DNS rebinding), and would let
+ *  that one's pages read this folder. @param {string | undefined} host */
+const isLocal = host => /^(([\w-]+\.)*localhost|\d+\.\d+\.\d+\.\d+|\[[\da-f:.]+\])(:\d+)?$/i.test(host ?? '');
 
 function fail(response, status, text, headers = {}) {
   response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', ...headers });

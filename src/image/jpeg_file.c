@@ -457,8 +457,8 @@ clip_status clip_jpeg_decode(clip_jpeg_picture *picture, const clip_header *head
     jpeg_decoder *decoder = picture->decoder = calloc(1, sizeof *decoder);
     jpeg_reader reader = {.decoder = decoder, .bytes = bytes, .length = length, .segment = malloc(length + PADDING)};
     clip_status status = decoder && reader.segment ? CLIP_OK : CLIP_ERROR_MEMORY;
+    if (decoder) decoder->jpeg.s = &decoder->context; /* which stb_image's cleaning up asks */
     if (!status) {
-        decoder->jpeg.s = &decoder->context;
         decoder->jpeg.app14_color_transform = -1;
         decoder->jpeg.marker = STBI__MARKER_none;
         status = read_file(&reader, header);

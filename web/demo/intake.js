@@ -5,7 +5,7 @@ import { MOST_PHOTOS } from './library.js';
 /** @typedef {{ photos: Found[], model: File[] | null, stranger: string, cut: boolean }} Taken stranger: a file that describes no CLIP */
 
 const MODEL_FILE = /^(clip|config|open_clip_config)\.json$/;
-const PICTURE_NAME = /\.(jpe?g|png|webp|avif|gif|bmp|tga|psd|ppm|pgm|pnm|hdr|pic|heic)$/i;
+const PICTURE_NAME = /\.(jpe?g|png|webp|avif|gif|bmp|psd|ppm|pgm|pnm|heic)$/i;
 const byPath = new Intl.Collator(undefined, { numeric: true }).compare;
 
 const isPicture = file => file.type.startsWith('image/') || PICTURE_NAME.test(file.name);
