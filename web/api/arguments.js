@@ -51,6 +51,7 @@ const OPTIONS = {
     assets: kind('an address', isAddress),
     revision: text,
     hub: text,
+    timeout: kind('a number of ms above 0', value => Number.isFinite(value) && value > 0),
   },
   prepare: RUN,
   tokenize: RUN,
