@@ -22,7 +22,7 @@ export function readSafetensors(bytes, label) {
   const { entries, start } = readHeader(bytes, label);
   const data = bytes.length - start;
   for (const [name, entry] of Object.entries(entries)) {
-    const [from, to] = Array.isArray(entry?.data_offsets) ? entry.data_offsets : [];
+    const [from, to] = Array.isArray(entry?.data_offsets) ? entry.data_offsets : [NaN, NaN];
     const isRange = Number.isSafeInteger(from) && Number.isSafeInteger(to) && 0 <= from && from <= to && to <= data;
     if (!isRange || typeof entry.dtype !== 'string' || !Array.isArray(entry.shape))
       throw new ClipError('bad-file', `${label}: the header's entry for ${JSON.stringify(name.slice(0, 100))} does not fit the file.`);
