@@ -42,7 +42,8 @@ static const clip_network *network_of(clip_tower_kind kind, const clip_config *c
     static const clip_network *const VISION[] = {[CLIP_VISION_TRANSFORMER] = &clip_vit_network,
                                                  [CLIP_MODIFIED_RESNET] = &clip_resnet_network,
                                                  [CLIP_SIGLIP_VISION] = &clip_siglip_network};
-    return kind == CLIP_TEXT ? &clip_text_network : VISION[config->vision.form];
+    if (kind == CLIP_TEXT) return config->text.form == CLIP_BERT ? &clip_bert_network : &clip_text_network;
+    return VISION[config->vision.form];
 }
 
 /* Takes weights from `weights` and scratch from `workspace`; called with measuring arenas first. */

@@ -50,6 +50,28 @@ static int read_hugging_face_transformer(const clip_json *json, int object, size
            read_size(json, object, "intermediate_size", CLIP_MAX_MLP, 4 * width, &t->mlp) && t->width % t->heads == 0;
 }
 
+/* A text tower of BERT's family, as web/models/forms/bert.js writes it down. */
+static int read_bert(clip_text_config *t, const clip_json *json, int text) {
+    int pool = clip_json_get(json, text, "pool");
+    size_t first, hidden;
+    t->form = CLIP_BERT;
+    if (clip_json_is(json, pool, "first")) t->pool = CLIP_POOL_FIRST;
+    else if (clip_json_is(json, pool, "pooler")) t->pool = CLIP_POOL_FIRST_TANH;
+    else if (clip_json_is(json, pool, "mean")) t->pool = CLIP_POOL_MEAN;
+    else return 0;
+    if (!read_hugging_face_transformer(json, text, 768, 12, &t->transformer) ||
+        !read_size(json, text, "max_position_embeddings", CLIP_MAX_CONTEXT, 512, &t->positions) ||
+        !read_size(json, text, "first_position", 15, 16, &first) ||
+        !read_size(json, text, "vocab_size", CLIP_MAX_VOCABULARY, 30522, &t->vocabulary) ||
+        !read_size(json, text, "type_vocab_size", 64, 2, &t->types) ||
+        !read_size(json, text, "projection_hidden", CLIP_MAX_WIDTH - 1, CLIP_MAX_WIDTH, &hidden))
+        return 0;
+    t->first_position = first == 16 ? 0 : first; /* absent: BERT's */
+    t->projection_hidden = hidden == CLIP_MAX_WIDTH ? 0 : hidden;
+    if (t->positions <= t->first_position) return 0;
+    return read_size(json, text, "context_length", t->positions - t->first_position, t->positions - t->first_position, &t->context);
+}
+
 /* SiglipConfig, with everything said; also what web/models/forms makes of OpenCLIP's and timm's. */
 static int read_siglip(clip_config *config, const clip_json *json, int root) {
     int vision = clip_json_get(json, root, "vision_config"), text = clip_json_get(json, root, "text_config");
@@ -76,17 +98,20 @@ static int read_hugging_face(clip_config *config, const clip_json *json, int roo
     clip_text_config *t = &config->text;
     size_t channels, embedding;
     if (clip_json_kind_of(json, vision) != CLIP_JSON_OBJECT || clip_json_kind_of(json, text) != CLIP_JSON_OBJECT) return 0;
+    int bert = clip_json_is(json, clip_json_get(json, text, "model_type"), "bert");
     if (!read_hugging_face_transformer(json, vision, 768, 12, &v->transformer) ||
-        !read_hugging_face_transformer(json, text, 512, 8, &t->transformer))
+        !(bert ? read_bert(t, json, text) : read_hugging_face_transformer(json, text, 512, 8, &t->transformer)))
         return 0;
     if (!read_size(json, root, "projection_dim", CLIP_MAX_WIDTH, 512, &embedding) ||
         !read_size(json, vision, "num_channels", 3, 3, &channels) || channels != 3 ||
         !read_size(json, vision, "image_size", CLIP_MAX_IMAGE, 224, &v->image_size) ||
-        !read_size(json, vision, "patch_size", CLIP_MAX_IMAGE, 32, &v->patch_size) ||
-        !read_size(json, text, "max_position_embeddings", CLIP_MAX_CONTEXT, 77, &t->context) ||
-        !read_size(json, text, "vocab_size", CLIP_MAX_VOCABULARY, 49408, &t->vocabulary))
+        !read_size(json, vision, "patch_size", CLIP_MAX_IMAGE, 32, &v->patch_size))
         return 0;
     v->embedding = t->embedding = embedding;
+    if (bert) return 1;
+    if (!read_size(json, text, "max_position_embeddings", CLIP_MAX_CONTEXT, 77, &t->context) ||
+        !read_size(json, text, "vocab_size", CLIP_MAX_VOCABULARY, 49408, &t->vocabulary))
+        return 0;
     size_t end;
     if (!read_size(json, text, "eos_token_id", CLIP_MAX_VOCABULARY, 49407, &end)) return 0;
     t->end = end == 2 ? CLIP_END_IS_LARGEST : (uint32_t)end;
@@ -112,14 +137,16 @@ static int read_open_clip(clip_config *config, const clip_json *json, int root) 
     v->embedding = t->embedding = embedding;
     clip_epilogue activation = clip_json_is(json, clip_json_get(json, root, "quick_gelu"), "true") ? CLIP_QUICK_GELU : CLIP_GELU;
 
+    int bert = clip_json_is(json, clip_json_get(json, text, "model_type"), "bert");
     t->transformer.activation = activation;
     t->transformer.epsilon = 1e-5f;
-    if (!read_size(json, text, "width", CLIP_MAX_WIDTH, 512, &t->transformer.width) ||
-        !read_size(json, text, "layers", CLIP_MAX_LAYERS, 12, &t->transformer.layers) ||
-        !read_size(json, text, "heads", CLIP_MAX_WIDTH, 8, &t->transformer.heads) ||
-        !read_size(json, text, "context_length", CLIP_MAX_CONTEXT, 77, &t->context) ||
-        !read_size(json, text, "vocab_size", CLIP_MAX_VOCABULARY, 49408, &t->vocabulary) ||
-        !read_mlp(json, text, &t->transformer) || t->transformer.width % t->transformer.heads)
+    if (bert && !read_bert(t, json, text)) return 0;
+    if (!bert && (!read_size(json, text, "width", CLIP_MAX_WIDTH, 512, &t->transformer.width) ||
+                  !read_size(json, text, "layers", CLIP_MAX_LAYERS, 12, &t->transformer.layers) ||
+                  !read_size(json, text, "heads", CLIP_MAX_WIDTH, 8, &t->transformer.heads) ||
+                  !read_size(json, text, "context_length", CLIP_MAX_CONTEXT, 77, &t->context) ||
+                  !read_size(json, text, "vocab_size", CLIP_MAX_VOCABULARY, 49408, &t->vocabulary) ||
+                  !read_mlp(json, text, &t->transformer) || t->transformer.width % t->transformer.heads))
         return 0;
     size_t end;
     if (!read_size(json, text, "eos_id", CLIP_MAX_VOCABULARY, CLIP_MAX_VOCABULARY, &end)) return 0;

@@ -48,7 +48,12 @@ typedef struct {
     float mean[3], deviation[3];       /* of pixels in 0..1 */
 } clip_vision_config;
 
+typedef enum { CLIP_TEXT_TRANSFORMER, CLIP_BERT } clip_text_form;
+/* BERT: what of a text's rows is projected. */
+typedef enum { CLIP_POOL_FIRST, CLIP_POOL_FIRST_TANH, CLIP_POOL_MEAN } clip_text_pool;
+
 typedef struct {
+    clip_text_form form;
     size_t context;    /* ids at most */
     size_t vocabulary; /* entries */
     size_t embedding;
@@ -58,6 +63,12 @@ typedef struct {
     uint32_t end;
     int bidirectional;   /* every row sees every other, fillings too: texts come filled up to the context, see clip_tower_info */
     int projection_bias; /* the projection has one */
+    /* BERT */
+    size_t positions;         /* rows of their table */
+    size_t first_position;    /* the first token's; RoBERTa's tables begin with two rows that nobody uses */
+    size_t types;             /* of tokens; all texts are of the first */
+    size_t projection_hidden; /* width of a GELU layer before the projection, 0 if there is none */
+    clip_text_pool pool;
 } clip_text_config;
 
 #define CLIP_END_IS_LARGEST UINT32_MAX

@@ -30,12 +30,48 @@ static const char *const PREFIXES[][2] = {
     {"text_model.final_layer_norm.", "ln_final."},
     {"text_projection.weight", "text_projection"},
     {"text_model.head.weight", "text_projection"},
+    /* BERT's, in Hugging Face's models; "transformer." in OpenCLIP's */
+    {"text_model.encoder.layer.", "transformer.resblocks."},
+    {"text_model.embeddings.word_embeddings.", "token_embedding."},
+    {"text_model.embeddings.position_embeddings.weight", "positional_embedding"},
+    {"text_model.embeddings.token_type_embeddings.weight", "type_embedding"},
+    {"text_model.embeddings.LayerNorm.", "ln_embedding."},
+    {"text_model.pooler.dense.", "pooler."},
+    {"transformer.encoder.layer.", "transformer.resblocks."},
+    {"transformer.embeddings.word_embeddings.", "token_embedding."},
+    {"transformer.embeddings.position_embeddings.weight", "positional_embedding"},
+    {"transformer.embeddings.token_type_embeddings.weight", "type_embedding"},
+    {"transformer.embeddings.LayerNorm.", "ln_embedding."},
+    {"proj.0.weight", "text_projection.hidden.weight"},
+    {"proj.2.weight", "text_projection"},
+    {"proj.weight", "text_projection"},
+    /* VisionTextDualEncoderModel has whole models in it */
+    {"vision_model.vision_model.encoder.layers.", "visual.transformer.resblocks."},
+    {"vision_model.vision_model.embeddings.class_embedding", "visual.class_embedding"},
+    {"vision_model.vision_model.embeddings.patch_embedding.", "visual.conv1."},
+    {"vision_model.vision_model.embeddings.position_embedding.weight", "visual.positional_embedding"},
+    {"vision_model.vision_model.pre_layrnorm.", "visual.ln_pre."},
+    {"vision_model.vision_model.post_layernorm.", "visual.ln_post."},
     {"text_model.head.bias", "text_projection.bias"},
 };
 static const char *const LAYER_PARTS[][2] = {
-    {"layer_norm1.", "ln_1."}, {"layer_norm2.", "ln_2."},      {"self_attn.", "attn."},
-    {"mlp.fc1.", "mlp.c_fc."}, {"mlp.fc2.", "mlp.c_proj."},    {"norm1.", "ln_1."},
-    {"norm2.", "ln_2."},       {"attn.qkv.", "attn.in_proj_"}, {"attn.proj.", "attn.out_proj."},
+    {"layer_norm1.", "ln_1."},
+    {"layer_norm2.", "ln_2."},
+    {"self_attn.", "attn."},
+    {"mlp.fc1.", "mlp.c_fc."},
+    {"mlp.fc2.", "mlp.c_proj."},
+    {"norm1.", "ln_1."},
+    {"norm2.", "ln_2."},
+    {"attn.qkv.", "attn.in_proj_"},
+    {"attn.proj.", "attn.out_proj."},
+    {"attention.self.query.", "attn.q_proj."},
+    {"attention.self.key.", "attn.k_proj."},
+    {"attention.self.value.", "attn.v_proj."},
+    {"attention.output.dense.", "attn.out_proj."},
+    {"attention.output.LayerNorm.", "ln_1."},
+    {"intermediate.dense.", "mlp.c_fc."},
+    {"output.dense.", "mlp.c_proj."},
+    {"output.LayerNorm.", "ln_2."},
 };
 
 static int begins(const char *text, const char *prefix) { return strncmp(text, prefix, strlen(prefix)) == 0; }
@@ -93,7 +129,8 @@ void clip_name_canonical(clip_tensor_name *out, const char *name) {
     /* Everything under a tower's prefix is the tower's, so that what it does not know is noticed. */
     static const char *const VISION[] = {"visual.", "vision_model.", "visual_projection."};
     static const char *const TEXT[] = {"transformer.",    "token_embedding.", "positional_embedding", "ln_final.",
-                                       "text_projection", "tokenizer.merges", "text_model."};
+                                       "text_projection", "tokenizer.merges", "text_model.",          "type_embedding",
+                                       "ln_embedding.",   "pooler."};
     out->vision = out->text = strcmp(out->name, "logit_scale") == 0 || strcmp(out->name, "logit_bias") == 0;
     for (size_t i = 0; i < sizeof VISION / sizeof *VISION; i++) out->vision |= begins(out->name, VISION[i]);
     for (size_t i = 0; i < sizeof TEXT / sizeof *TEXT; i++) out->text |= begins(out->name, TEXT[i]);

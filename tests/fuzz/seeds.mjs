@@ -244,6 +244,12 @@ put(
     preprocess: { size: 32, mean: [0, 0, 0], std: [1, 1, 1] },
   }),
 );
+const sizes = { hidden_size: 32, intermediate_size: 64, num_hidden_layers: 2, num_attention_heads: 4 };
+const siglip = { vision_config: { ...sizes, image_size: 32, patch_size: 8 }, text_config: { ...sizes, hidden_act: 'gelu_pytorch_tanh' } };
+put('config', 'siglip', JSON.stringify({ model_type: 'siglip', ...siglip }));
+const bert = { model_type: 'bert', ...sizes, first_position: 2, context_length: 77, pool: 'mean', projection_hidden: 640 };
+put('config', 'bert', JSON.stringify({ vision_config: {}, text_config: bert }));
+put('config', 'open-bert', JSON.stringify({ embed_dim: 512, vision_cfg: {}, text_cfg: { ...bert, pool: 'pooler' } }));
 put('config', 'cut', '{"vision_cfg":{"layers":[1,2');
 put('config', 'deep', `{"a":${'[{"a":'.repeat(40)}1${'}]'.repeat(40)}}`);
 

@@ -85,6 +85,18 @@ test('padding is what tokenizer_config.json says, where tokenizer.json does not'
   reference.dispose();
 });
 
+test('texts are made canonical where transformers does that in code', async () => {
+  const raw = t => ({ ...t, normalizer: t.normalizer.normalizers[0] });
+  const settings = () => ({ tokenizer_class: 'SiglipTokenizer' });
+  const clip = await Clip.load(await folderOf('siglip', { 'tokenizer.json': raw, 'tokenizer_config.json': settings }));
+  const plain = await Clip.load(await folderOf('siglip', { 'tokenizer.json': raw }));
+  const reference = await Clip.load(await folderOf('siglip'));
+  const [text] = await reference.encode(['A school BUS, a_lemon!']);
+  assert.deepEqual((await clip.encode(['A school BUS, a_lemon!']))[0], text);
+  assert.notDeepEqual((await plain.encode(['A school BUS, a_lemon!']))[0], text);
+  for (const model of [clip, plain, reference]) model.dispose();
+});
+
 test('converted, it is a model of our own form: the tokenizer and the bias travel with it', async () => {
   const folder = await folderOf('siglip2');
   const { status, err } = await run(['convert', folder, '--dtype', 'f32', '-o', join(folder, 'own')]);

@@ -1,5 +1,6 @@
 /** Finds the tokenizer of a model that has it in files of its own: CLIP's merges list, or a tokenizer.json of another kind. */
 import { ClipError } from '../error.js';
+import { bertTokenizer } from './forms/bert.js';
 import { parseJson } from './model.js';
 
 const OPENAI_MERGES = 49152 - 256 - 2;
@@ -41,6 +42,10 @@ export async function findMerges(source, folder = '', signal) {
 /** What comes before the tokenizer; src/tokenizer/tokenizer.h has the numbers. @type {Record<string, number>} */
 const CLEAN = { canonicalize: 15, whitespace: 8, lower: 12, '': 0 };
 
+/** What transformers does in code before some classes' tokenizers, whatever their file says; where that says the same, it is done twice,
+ *  which is no other than once. @type {Record<string, number>} */
+const CLASSES = { SiglipTokenizer: 14, SiglipTokenizerFast: 14, Siglip2Tokenizer: 16 };
+
 /** A token's text, which may be an object around it. @param {any} token @returns {string | undefined} */
 const textOf = token => (typeof token === 'string' ? token : typeof token?.content === 'string' ? token.content : undefined);
 
@@ -51,19 +56,22 @@ const textOf = token => (typeof token === 'string' ? token : typeof token?.conte
  * @returns {Promise<Uint8Array | null>} null where the source has no tokenizer
  */
 export async function findTokenizer(engine, source, { folder = '', config, clean = '', signal }) {
-  if (config.model_type !== 'siglip') return findMerges(source, folder, signal);
+  const bert = (config.text_config ?? config.text_cfg)?.model_type === 'bert';
+  if (config.model_type !== 'siglip' && !bert) return findMerges(source, folder, signal);
   const file = await source.open(`${folder}tokenizer.json`, { signal });
-  if (!file) return null;
+  const vocabulary = file || !bert ? null : await source.text(`${folder}vocab.txt`, { signal, limit: LIMIT });
+  if (!file && vocabulary === null) return null;
   const settings = await source.text(`${folder}tokenizer_config.json`, { signal, limit: 1 << 24 });
-  const { pad_token: pad, padding_side: side, tokenizer_class: type } = settings ? parseJson('tokenizer_config.json', settings) : {};
-  // transformers puts lower case before this class's tokenizers, whatever their file says
+  const read = settings ? parseJson('tokenizer_config.json', settings) : {};
+  const { pad_token: pad, padding_side: side, tokenizer_class: type } = read;
   const reader = engine.openTokenizerReader({
-    clean: type === 'Siglip2Tokenizer' ? 16 : CLEAN[clean],
-    pad: textOf(pad),
+    clean: CLASSES[type] ?? CLEAN[clean],
+    pad: config.model_type === 'siglip' ? textOf(pad) : undefined,
     left: side === 'left',
   });
   try {
-    for await (const piece of file.stream(0, file.bytes, signal)) reader.push(piece);
+    if (file) for await (const piece of file.stream(0, file.bytes, signal)) reader.push(piece);
+    else reader.push(UTF8.encode(JSON.stringify(bertTokenizer(/** @type {string} */ (vocabulary), read))));
     return reader.finish();
   } finally {
     reader.free();

@@ -4,6 +4,7 @@
  */
 import { ClipError } from '../../error.js';
 import { Keys, isObject, unsupported } from './keys.js';
+import { BERT_TYPES } from './bert.js';
 import { readSiglip } from './siglip.js';
 
 /** @typedef {import('../../engine/tower.js').TowerKind} TowerKind */
@@ -30,7 +31,7 @@ function transformer(keys, defaults) {
 /** @param {unknown} json @param {string} where */
 function visionConfig(json, where) {
   const keys = new Keys(json, where);
-  keys.oneOf('model_type', ['clip_vision_model', 'clip'], 'clip_vision_model');
+  keys.oneOf('model_type', ['clip_vision_model', 'clip', 'chinese_clip_vision_model'], 'clip_vision_model');
   const config = {
     ...transformer(keys, VISION),
     num_channels: keys.oneOf('num_channels', [3], 3),
@@ -70,9 +71,9 @@ function modelType(json, file) {
   if (json.quantization_config)
     throw unsupported(`${file}: the weights are quantized in a way of their own ("quantization_config"); take the original.`);
   const type = json.model_type ?? 'clip';
-  if (!['clip', 'clip_vision_model', 'clip_text_model', 'siglip', 'siglip2'].includes(type))
+  if (!['clip', 'clip_vision_model', 'clip_text_model', 'siglip', 'siglip2', ...Object.keys(BERT_TYPES)].includes(type))
     throw unsupported(
-      `${file}: this is a model of type "${type}"; supported are CLIP's own architecture ("clip") and SigLIP's ("siglip").`,
+      `${file}: this is a model of type "${type}"; supported are CLIP's own architecture ("clip"), SigLIP's ("siglip"), and with BERT for texts ("${Object.keys(BERT_TYPES).join('", "')}").`,
     );
   return type;
 }
@@ -89,6 +90,17 @@ export function readHuggingFace(json, file = 'config.json') {
   const type = modelType(json, file);
   if (type === 'siglip' || type === 'siglip2') {
     const config = readSiglip(json, file, INERT);
+    return { config, kinds: ['vision', 'text'], imageSize: config.vision_config.image_size };
+  }
+  if (BERT_TYPES[type]) {
+    const keys = new Keys(json, file);
+    const config = {
+      model_type: 'clip',
+      projection_dim: keys.size('projection_dim', 512),
+      vision_config: visionConfig(keys.get('vision_config'), `${file}, "vision_config"`),
+      text_config: BERT_TYPES[type](keys.get('text_config'), `${file}, "text_config"`, INERT),
+    };
+    keys.end(INERT);
     return { config, kinds: ['vision', 'text'], imageSize: config.vision_config.image_size };
   }
   if (type !== 'clip') {

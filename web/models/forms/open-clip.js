@@ -5,6 +5,7 @@
 import { ClipError } from '../../error.js';
 import { Keys, isObject, unsupported } from './keys.js';
 import { ofOpenClip } from './preprocess.js';
+import { openClipText } from './bert.js';
 import { isTimmSiglip, readTimmSiglip } from './siglip.js';
 
 const INERT = /^(_|cast_dtype$|patch_dropout$|output_tokens$|attn_pooler_(queries|heads)$|tokenizer_mode$|hf_tokenizer_name$)/;
@@ -103,11 +104,12 @@ export function readOpenClip(json, file) {
   }
   const embedding = keys.get('embed_dim');
   if (!Number.isSafeInteger(embedding)) throw new ClipError('bad-config', `${file}: "embed_dim" is missing.`);
+  const bert = keys.get('text_cfg')?.hf_model_name ? openClipText(new Keys(keys.get('text_cfg'), `${file}, "text_cfg"`), embedding) : null;
   const config = {
     embed_dim: keys.size('embed_dim', 0),
     quick_gelu: keys.flag('quick_gelu', false),
     vision_cfg: visionConfig(keys.get('vision_cfg'), `${file}, "vision_cfg"`),
-    text_cfg: textConfig(keys.get('text_cfg'), `${file}, "text_cfg"`),
+    text_cfg: bert ? bert.config : textConfig(keys.get('text_cfg'), `${file}, "text_cfg"`),
   };
   keys.get('custom_text'); // other names for the same tensors
   keys.get('init_logit_scale');
@@ -116,5 +118,5 @@ export function readOpenClip(json, file) {
   if (json.model_cfg === undefined) keys.get('preprocess_cfg');
   keys.end(INERT);
   const { image_size: imageSize } = config.vision_cfg;
-  return { config, imageSize, preprocess: ofOpenClip(json.preprocess_cfg, imageSize, file) };
+  return { config, imageSize, preprocess: ofOpenClip(json.preprocess_cfg, imageSize, file), clean: bert?.clean };
 }
