@@ -231,6 +231,14 @@ test('pipeline has the shapes of transformers.js', async () => {
   const many = await run([photo], LABELS);
   assert.equal(many.length, 1);
   assert.equal(many[0].length, 3);
+  await assert.rejects(run(photo, LABELS, /** @type {any} */ ({ top_k: 2 })), failing('bad-argument', /"top_k"/));
   await run.dispose();
+  const model = await makeModel({});
+  for (const dtype of ['fp16', 'auto', { vision_model: 'q8', text_model: 'int8' }])
+    await (await pipeline('zero-shot-image-classification', model, { dtype: /** @type {any} */ (dtype) })).dispose();
+  await assert.rejects(
+    pipeline('zero-shot-image-classification', model, { dtype: { vision_model: 'q8', text_model: 'fp32' } }),
+    failing('bad-argument'),
+  );
   await assert.rejects(pipeline(/** @type {any} */ ('translation')), failing('bad-argument', /translation/));
 });

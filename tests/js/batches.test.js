@@ -195,3 +195,24 @@ test('disposing ends a batch', async () => {
     error => error instanceof ClipError && error.code === 'disposed',
   );
 });
+
+test('100,000 inputs through encodeEach: memory is flat after the first 1,000', {
+  skip: !process.env.CLIP_ALL && 'takes long: npm test -- --all',
+}, async () => {
+  const clip = await Clip.load(await makeModel({}), { dtype: 'q8', workers: 2 });
+  function* stream() {
+    for (let i = 0; i < 100_000; i++) yield makePicture(48, 36, i % 1000);
+  }
+  let [count, first, most] = [0, 0, 0];
+  for await (const { error } of clip.encodeEach(stream())) {
+    assert.equal(error, undefined);
+    if (++count % 1000) continue;
+    const { rss } = process.memoryUsage(); // of all its threads
+    if (count === 5000) first = rss; // by then both workers are there, and the collector has settled
+    most = Math.max(most, rss);
+  }
+  clip.dispose();
+  console.log(`resident after 5,000: ${(first / 1e6).toFixed(0)} MB; at most, up to ${count}: ${(most / 1e6).toFixed(0)} MB`);
+  assert.equal(count, 100_000);
+  assert.ok(most < first + 100e6, `${most} bytes after ${first}`);
+});
