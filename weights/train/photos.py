@@ -1,91 +1,94 @@
-"""Labelled photos from a zip or a folder (one sub-folder a kind), decoded once into a cache that training maps into memory.
+"""Photos out of fetched repositories, short side 272 at most, so many of a label. Writes PHOTOS/{train,held}/BLOB.jpg and PHOTOS/meta.tsv.
 
-usage: photos.py PHOTOS CACHE [--side 64] [--held-out 20]
+usage: photos.py MANIFEST NEVER MIRROR PHOTOS
 
-The cache holds images.npy (N, side, side, 3) u8, and index.npz: kind, held (True for held-out photos) and small (True where the
-original was smaller than the cached side and is therefore blurry). Which photos are held out depends on their names alone:
-the last `--held-out` of each kind in the order of their names.
+MANIFEST (xz): repository, path, git blob, text, kind, split, group. MIRROR holds a git directory a repository, OWNER+NAME/repo; those that are
+not there are passed over. NEVER lists blobs of an independent evaluation. Held are the manifest's own (sha1 of the path ends in 0; whole
+houses, fruits and videos; every eighth small site) and all of the repositories whose licence excludes commercial use: for evaluation only.
 """
-import argparse
 import io
-import zipfile
+import lzma
+import random
+import subprocess
+import sys
+from collections import defaultdict
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
-KINDS_OF_FILE = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"}
-
-
-class Source:
-    """The files of a zip or a folder, by their path inside it."""
-
-    def __init__(self, path):
-        path = Path(path)
-        self.archive = zipfile.ZipFile(path) if path.is_file() else None
-        self.root = path
-        self.names = self.archive.namelist() if self.archive else sorted(str(p.relative_to(path)) for p in path.rglob("*") if p.is_file())
-
-    def read(self, name):
-        return self.archive.read(name) if self.archive else (self.root / name).read_bytes()
-
-    def photos(self):
-        return [n for n in self.names if "/" in n and Path(n).suffix.lower() in KINDS_OF_FILE]
-
-    def kinds(self):
-        """-> [(folder, [names])] in the order that numbers the kinds."""
-        if "classes.tsv" in self.names:
-            rows = [line.split("\t") for line in self.read("classes.tsv").decode().splitlines()[1:]]
-            return [(r[0], [n.strip() for n in r[1].split(",")]) for r in rows]
-        return [(f, [f.replace("_", " ")]) for f in sorted({n.split("/")[0] for n in self.photos()})]
+SIDE = 272
+# Many photos of few kinds: so many of each label.
+MOST = {"thunderInfy/imagenette": 150, "ninja3697/Profession-Detection-System": 330, "afroozsheikh/Intel-Image-Classifier": 250,
+        "marcusklasson/GroceryStoreDataset": 60, "jurjsorinliviu/Sports-Type-Classifier": 130, "jaaumeadrover/Landscape-Image-Classification": 60,
+        "MachineLearning2020/Homework3-PACS": 80, "chanakya2734/Image-classification-using-CNN": 300, "chandrikadeb7/Face-Mask-Detection": 250,
+        "Liang-yc/ECUSTFD-resized-": 60, "congduytran12/Trash-Classification-": 150, "zzzDavid/ICDAR-2019-SROIE": 250,
+        "alexeygrigorev/clothing-dataset": 400, "MachineLearning2020/Homework2-Caltech101": 120}
+MOST_HELD = {"afroozsheikh/Intel-Image-Classifier": 50, "thunderInfy/imagenette": 60, "MachineLearning2020/Homework3-PACS": 20,
+             "chanakya2734/Image-classification-using-CNN": 60, "chandrikadeb7/Face-Mask-Detection": 60}
+NOT_COMMERCIAL = {f"openstax/osbooks-{b}" for b in ("world-history", "us-history", "psychology", "american-government", "introduction-sociology")}
 
 
-def square(image, side):
-    """Short side to `side` (bicubic), centre crop: what the preprocessing at run time does."""
-    w, h = image.size
-    if (w, h) != (side, side):
-        short = min(w, h)
-        w, h = (side * w // short, side * h // short)
-        image = image.resize((w, h), Image.BICUBIC)
-        left, top = (w - side) // 2, (h - side) // 2
-        image = image.crop((left, top, left + side, top + side))
-    return image
+def small(data):
+    image = Image.open(io.BytesIO(data))
+    image.draft("RGB", (2 * SIDE, 2 * SIDE))
+    image = ImageOps.exif_transpose(image)
+    if image.mode in ("RGBA", "LA", "P"):
+        image = image.convert("RGBA")
+        white = Image.new("RGB", image.size, "white")
+        white.paste(image, (0, 0), image)
+        image = white
+    image, k = image.convert("RGB"), SIDE / min(image.size)
+    return image.resize((round(image.width * k), round(image.height * k)), Image.BICUBIC) if k < 1 else image
 
 
-def build(photos, cache, side, held_out):
-    source = Source(photos)
-    number = {folder: i for i, (folder, _) in enumerate(source.kinds())}
-    names = [n for n in source.photos() if n.split("/")[0] in number]
-    kind = np.array([number[n.split("/")[0]] for n in names], np.int16)
-    held = np.zeros(len(names), bool)
-    for k in range(len(number)):
-        held[sorted(np.flatnonzero(kind == k), key=lambda i: names[i])[max(0, np.sum(kind == k) - held_out):]] = True
-    cache.mkdir(parents=True, exist_ok=True)
-    images = np.lib.format.open_memmap(cache / "images.npy", "w+", np.uint8, (len(names), side, side, 3))
-    small = np.zeros(len(names), bool)
-    for i, name in enumerate(names):
-        image = Image.open(io.BytesIO(source.read(name))).convert("RGB")
-        small[i] = min(image.size) < side
-        images[i] = np.asarray(square(image, side))
-        if i % 20000 == 0:
-            print(f"{i}/{len(names)}", flush=True)
-    images.flush()
-    np.savez(cache / "index.npz", kind=kind, held=held, small=small)
-    print(len(names), "photos,", int(held.sum()), "held out")
-
-
-def load(cache):
-    index = np.load(Path(cache) / "index.npz")
-    return np.load(Path(cache) / "images.npy", mmap_mode="r"), index["kind"].astype(np.int64), index["held"], index["small"]
+def chosen(rows, repository):
+    random.Random(1).shuffle(rows)
+    count = defaultdict(int)
+    for row in rows:
+        split = "held" if repository in NOT_COMMERCIAL else row[5]
+        most = (MOST if split == "train" else MOST_HELD).get(repository)
+        if most is None or count[row[3], split] < most:
+            count[row[3], split] += 1
+            yield row, split
 
 
 def main():
-    args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    args.add_argument("photos"), args.add_argument("cache", type=Path)
-    args.add_argument("--side", type=int, default=64)
-    args.add_argument("--held-out", type=int, default=20)
-    args = args.parse_args()
-    build(args.photos, args.cache, args.side, args.held_out)
+    manifest, never, mirror, out = sys.argv[1], set(open(sys.argv[2]).read().split()), Path(sys.argv[3]), Path(sys.argv[4])
+    by = defaultdict(list)
+    with lzma.open(manifest, "rt", encoding="utf8") as lines:
+        next(lines)
+        for line in lines:
+            row = line.rstrip("\n").split("\t")
+            if row[2] not in never:
+                by[row[0]].append(row)
+    for split in ("train", "held"):
+        (out / split).mkdir(parents=True, exist_ok=True)
+    written = skipped = 0
+    with open(out / "meta.tsv", "w", encoding="utf8") as meta:
+        for repository, rows in by.items():
+            git = mirror / repository.replace("/", "+") / "repo"
+            git = git / ".git" if (git / ".git").is_dir() else git
+            if not git.is_dir():
+                print("missing", repository, len(rows))
+                continue
+            cat = subprocess.Popen(["git", f"--git-dir={git}", "cat-file", "--batch"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            for (_, path, blob, text, kind, _, group), split in chosen(rows, repository):
+                cat.stdin.write((blob + "\n").encode()), cat.stdin.flush()
+                head = cat.stdout.readline().split()
+                if len(head) < 3:                                     # a snapshot lacks files of 4 MiB and more
+                    skipped += 1
+                    continue
+                data = cat.stdout.read(int(head[2]))
+                cat.stdout.read(1)
+                try:
+                    file = f"{split}/{blob}.jpg"
+                    small(data).save(out / file, quality=92)
+                    meta.write("\t".join([file, text, kind, repository, group, path]) + "\n")
+                    written += 1
+                except Exception:                                     # not a picture after all
+                    skipped += 1
+            cat.stdin.close()
+    print(written, "written,", skipped, "skipped")
 
 
 if __name__ == "__main__":

@@ -74,35 +74,16 @@ def fold(convolution, norm):
     convolution.bias = nn.Parameter(norm.bias - norm.running_mean * factor)
 
 
-def fold_all(tower):
-    for i in (1, 2, 3):
-        fold(getattr(tower, f"conv{i}"), getattr(tower, f"bn{i}"))
-        setattr(tower, f"bn{i}", nn.Identity())
-    for stage in (1, 2, 3, 4):
-        for block in getattr(tower, f"layer{stage}"):
-            for i in (1, 2, 3):
-                fold(getattr(block, f"conv{i}"), getattr(block, f"bn{i}"))
-                setattr(block, f"bn{i}", nn.Identity())
-            if block.downsample is not None:
-                fold(block.downsample[1], block.downsample[2])
-                block.downsample[2] = nn.Identity()
-
-
-class PlainAttentionPool(nn.Module):
-    """The attention pool as the engine computes it: every token projected, so that each projection's input is quantised."""
-
-    def __init__(self, pool):
-        super().__init__()
-        self.positional_embedding, self.heads = pool.positional_embedding, pool.heads
-        self.q_proj, self.k_proj, self.v_proj, self.c_proj = pool.q_proj, pool.k_proj, pool.v_proj, pool.c_proj
-
-    def forward(self, x):
-        batch, width = x.shape[:2]
-        x = x.flatten(2).transpose(1, 2)
-        x = torch.cat([x.mean(1, keepdim=True), x], 1) + self.positional_embedding
-        split = lambda t: t.view(batch, -1, self.heads, width // self.heads).transpose(1, 2)
-        y = F.scaled_dot_product_attention(split(self.q_proj(x[:, :1])), split(self.k_proj(x)), split(self.v_proj(x)))
-        return self.c_proj(y.transpose(1, 2).reshape(batch, width))
+def fold_all(trunk):
+    """timm's EfficientNet: every norm follows one convolution; its ReLU6 stays where it is."""
+    last = None
+    for parent in trunk.modules():
+        for name, child in parent.named_children():
+            if isinstance(child, nn.Conv2d):
+                last = child
+            elif isinstance(child, nn.BatchNorm2d):
+                fold(last, child)
+                setattr(parent, name, nn.Sequential(child.drop, child.act))
 
 
 class PlainBlock(nn.Module):
@@ -143,8 +124,7 @@ def quantised(model, precision):
     if precision == "f32":
         return model
     in_blocks = {"q8": weight_q8, "q4": weight_q4}[precision]
-    fold_all(model.visual)
-    model.visual.attnpool = PlainAttentionPool(model.visual.attnpool)
+    fold_all(model.visual.trunk)
     blocks = model.transformer.resblocks
     for i in range(len(blocks)):
         blocks[i] = PlainBlock(blocks[i])
