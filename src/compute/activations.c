@@ -111,7 +111,7 @@ static void range_of(clip_activation_form form, size_t width, float *from, float
 
 /* x = q scale + offset, the row's extent being the range of q. Rows that are constant, or not finite, have a scale of 0, and the offset
  * says it all. */
-static void quantize_row(clip_activations *a, const clip_kernels *kernels, size_t row, const float *x) {
+void clip_activations_set_row(clip_activations *a, const clip_kernels *kernels, size_t row, const float *x) {
     float least, largest, from = 0, to = 1;
     extent(x, a->width, &least, &largest);
     range_of(kernels->q8_form, a->width, &from, &to);
@@ -142,7 +142,7 @@ static void work_rows(void *context, size_t index) {
             norm_row(x, w->width, w->gain, w->bias, w->epsilon, w->y + r * w->width);
             x = w->y + r * w->width;
         }
-        if (w->to) quantize_row(w->to, w->kernels, r, x);
+        if (w->to) clip_activations_set_row(w->to, w->kernels, r, x);
     }
 }
 

@@ -12,6 +12,7 @@ typedef struct {
     const clip_activations *x;
     clip_epilogue epilogue;
     float *y;
+    int16_t *y16; /* ReLU6 goes here, not to y */
     size_t stride;
     size_t panels, panels_a_task, rows_a_task, column_tasks;
 } product;
@@ -24,6 +25,7 @@ static inline v128_t finish4(clip_epilogue epilogue, v128_t z, const float *y) {
     case CLIP_GELU: return clip_gelu(z);
     case CLIP_RELU: return wasm_f32x4_pmax(wasm_f32x4_splat(0), z);
     case CLIP_GELU_TANH: return clip_gelu_tanh(z);
+    case CLIP_RELU6: return wasm_f32x4_pmin(wasm_f32x4_splat(6), wasm_f32x4_pmax(wasm_f32x4_splat(0), z));
     case CLIP_STORE: break;
     }
     return z;
@@ -46,7 +48,32 @@ static inline __attribute__((always_inline)) void store_block(const product *p, 
     }
 }
 
+/* The same for ReLU6 in int16. Adding 1.5 2^23 rounds, see activations.c. */
+static void store_relu6(const product *p, const float *sums, size_t row, size_t rows, size_t column) {
+    const v128_t most = wasm_f32x4_splat(32767), magic = wasm_f32x4_splat(12582912.0f), zero = wasm_f32x4_splat(0);
+    v128_t bias0 = wasm_v128_load(p->linear->bias + column), bias1 = wasm_v128_load(p->linear->bias + column + 4);
+    int16_t *y = p->y16 + row * p->stride + column;
+    size_t width = p->linear->out - column < CLIP_PANEL ? p->linear->out - column : CLIP_PANEL;
+    for (size_t r = 0; r < rows; r++, sums += CLIP_PANEL, y += p->stride) {
+        v128_t z0 = wasm_f32x4_add(wasm_v128_load(sums), bias0), z1 = wasm_f32x4_add(wasm_v128_load(sums + 4), bias1);
+        z0 = wasm_f32x4_add(wasm_f32x4_pmin(most, wasm_f32x4_pmax(zero, z0)), magic);
+        z1 = wasm_f32x4_add(wasm_f32x4_pmin(most, wasm_f32x4_pmax(zero, z1)), magic);
+        v128_t eight = wasm_i16x8_narrow_i32x4(wasm_i32x4_sub(z0, magic), wasm_i32x4_sub(z1, magic));
+        if (width == CLIP_PANEL) {
+            wasm_v128_store(y, eight);
+        } else {
+            int16_t edge[CLIP_PANEL];
+            wasm_v128_store(edge, eight);
+            memcpy(y, edge, width * sizeof *y);
+        }
+    }
+}
+
 static void store(const product *p, const float *sums, size_t row, size_t rows, size_t column) {
+    if (p->y16) {
+        store_relu6(p, sums, row, rows, column);
+        return;
+    }
     switch (p->epilogue) {
     case CLIP_STORE: store_block(p, CLIP_STORE, sums, row, rows, column); break;
     case CLIP_ADD: store_block(p, CLIP_ADD, sums, row, rows, column); break;
@@ -54,6 +81,7 @@ static void store(const product *p, const float *sums, size_t row, size_t rows, 
     case CLIP_GELU: store_block(p, CLIP_GELU, sums, row, rows, column); break;
     case CLIP_RELU: store_block(p, CLIP_RELU, sums, row, rows, column); break;
     case CLIP_GELU_TANH: store_block(p, CLIP_GELU_TANH, sums, row, rows, column); break;
+    case CLIP_RELU6: store_block(p, CLIP_RELU6, sums, row, rows, column); break;
     }
 }
 
@@ -101,10 +129,11 @@ static void multiply(void *context, size_t index) {
 #define ROWS_IN_CACHE  524288 /* bytes of activations that a task goes over again for each panel */
 #define TASKS_A_THREAD 4      /* so that a thread which the machine holds up does not hold up the others */
 
-void clip_linear_forward(const clip_linear *linear, const clip_kernels *kernels, clip_pool *pool, const clip_activations *x,
-                         clip_epilogue epilogue, float *y, size_t stride) {
+static void forward(product p, clip_pool *pool) {
+    const clip_linear *linear = p.linear;
+    const clip_activations *x = p.x;
     if (x->rows == 0) return;
-    product p = {linear, kernels, x, epilogue, y, stride, clip_panels(linear), 0, 0, 0};
+    p.panels = clip_panels(linear);
     size_t row_bytes = linear->precision == CLIP_F32 ? linear->in * sizeof(float) : x->stride;
     size_t most = ROWS_IN_CACHE / row_bytes < CLIP_BLOCK_ROWS ? CLIP_BLOCK_ROWS : ROWS_IN_CACHE / row_bytes;
     size_t row_tasks = (x->rows + most - 1) / most;
@@ -113,4 +142,17 @@ void clip_linear_forward(const clip_linear *linear, const clip_kernels *kernels,
     p.panels_a_task = (p.panels + wanted - 1) / wanted;
     p.column_tasks = (p.panels + p.panels_a_task - 1) / p.panels_a_task;
     clip_parallel(pool, p.column_tasks * row_tasks, multiply, &p);
+}
+
+void clip_linear_forward(const clip_linear *linear, const clip_kernels *kernels, clip_pool *pool, const clip_activations *x,
+                         clip_epilogue epilogue, float *y, size_t stride) {
+    forward((product){.linear = linear, .kernels = kernels, .x = x, .epilogue = epilogue, .y = y, .stride = stride}, pool);
+}
+
+void clip_linear_forward_relu6(const clip_linear *linear, const clip_kernels *kernels, clip_pool *pool, const clip_activations *x,
+                               void *y) {
+    product p = {.linear = linear, .kernels = kernels, .x = x, .epilogue = CLIP_RELU6, .stride = linear->out};
+    if (linear->precision == CLIP_F32) p.y = y;
+    else p.y16 = y;
+    forward(p, pool);
 }

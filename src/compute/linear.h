@@ -58,6 +58,9 @@ void clip_linear_set_rows_q8(clip_linear *linear, const clip_kernels *kernels, s
 /* The scales that go with them (rows). */
 void clip_linear_set_scales(clip_linear *linear, const clip_kernels *kernels, size_t first, size_t rows, const float *scale);
 
+/* Once W is set: W x + b becomes factor (W x) + bias; both (out). Batch normalisation in its inference form. */
+void clip_linear_fold(clip_linear *linear, const float *factor, const float *bias);
+
 /* Rows of activations as products of one precision read them. Several linears may read the same rows. */
 typedef struct {
     size_t rows, width;
@@ -76,6 +79,8 @@ void clip_activations_layout(clip_activations *activations, const clip_kernels *
 
 /* Fills `to` from x (rows, width). In f32 this only remembers x, which must stay as it is until the products are done. */
 void clip_activations_set(clip_activations *to, const clip_kernels *kernels, clip_pool *pool, const float *x, size_t rows);
+/* One row of them, of a precision that is not f32, from x (width). */
+void clip_activations_set_row(clip_activations *to, const clip_kernels *kernels, size_t row, const float *x);
 /* The same from layer_norm(x) (Ba et al. 2016); gain and bias are (width). */
 void clip_activations_set_layer_norm(clip_activations *to, const clip_kernels *kernels, clip_pool *pool, const float *x,
                                      size_t rows, const float *gain, const float *bias, float epsilon);
@@ -90,10 +95,19 @@ typedef enum {
     CLIP_GELU,       /* y = z Phi(z), exact (erf) */
     CLIP_RELU,       /* y = max(z, 0) */
     CLIP_GELU_TANH,  /* y = z Phi(z), by its tanh approximation */
+    CLIP_RELU6,      /* y = min(max(z, 0), 6) */
 } clip_epilogue;
+
+/* Steps that int16 has for 1 where a tower that is not f32 keeps ReLU6 in it: all 32767 for 0..6. */
+#define CLIP_RELU6_STEPS (32767.0f / 6)
 
 /* y (rows, out) with `stride` floats from row to row. y must not overlap the activations. */
 void clip_linear_forward(const clip_linear *linear, const clip_kernels *kernels, clip_pool *pool, const clip_activations *x,
                          clip_epilogue epilogue, float *y, size_t stride);
+
+/* The same with y (rows, out) = min(max(z, 0), 6): floats if the linear is f32, otherwise int16 that are CLIP_RELU6_STEPS y, of a linear
+ * that was folded with so much larger factors and biases. */
+void clip_linear_forward_relu6(const clip_linear *linear, const clip_kernels *kernels, clip_pool *pool, const clip_activations *x,
+                               void *y);
 
 #endif

@@ -129,3 +129,15 @@ void clip_linear_set_rows(clip_linear *linear, const clip_kernels *kernels, size
         for (size_t i = 0; i < linear->in; i++) to[i * CLIP_PANEL] = weight[i];
     }
 }
+
+void clip_linear_fold(clip_linear *linear, const float *factor, const float *bias) {
+    memcpy(linear->bias, bias, linear->out * sizeof *bias);
+    for (size_t o = 0; o < linear->out; o++) {
+        if (linear->precision != CLIP_F32) {
+            linear->scale[o] *= factor[o];
+            continue;
+        }
+        float *weight = (float *)(linear->packed + o / CLIP_PANEL * clip_panel_bytes(linear)) + o % CLIP_PANEL;
+        for (size_t i = 0; i < linear->in; i++) weight[i * CLIP_PANEL] *= factor[o];
+    }
+}

@@ -35,6 +35,7 @@ typedef struct {
                                 const uint32_t *lengths, size_t count, float *embeddings);
 } clip_network;
 
-extern const clip_network clip_vit_network, clip_resnet_network, clip_siglip_network, clip_bert_network, clip_text_network;
+extern const clip_network clip_vit_network, clip_resnet_network, clip_siglip_network, clip_efficientnet_network, clip_bert_network,
+    clip_text_network;
 
 #endif

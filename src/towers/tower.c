@@ -41,7 +41,8 @@ struct clip_tower {
 static const clip_network *network_of(clip_tower_kind kind, const clip_config *config) {
     static const clip_network *const VISION[] = {[CLIP_VISION_TRANSFORMER] = &clip_vit_network,
                                                  [CLIP_MODIFIED_RESNET] = &clip_resnet_network,
-                                                 [CLIP_SIGLIP_VISION] = &clip_siglip_network};
+                                                 [CLIP_SIGLIP_VISION] = &clip_siglip_network,
+                                                 [CLIP_EFFICIENTNET_LITE] = &clip_efficientnet_network};
     if (kind == CLIP_TEXT) return config->text.form == CLIP_BERT ? &clip_bert_network : &clip_text_network;
     return VISION[config->vision.form];
 }

@@ -127,6 +127,19 @@ static int read_mlp(const clip_json *json, int object, clip_transformer_config *
     return t->mlp > 0 && t->mlp <= CLIP_MAX_MLP;
 }
 
+/* OpenCLIP's form for an image tower of timm's. EfficientNet-Lites are known, with the pool and the projection that they have there. */
+static int read_timm(const clip_json *json, int vision, clip_vision_config *v) {
+    static const char *const NAMES[] = {"tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2",
+                                        "tf_efficientnet_lite3", "tf_efficientnet_lite4"};
+    int name = clip_json_get(json, vision, "timm_model_name"), pool = clip_json_get(json, vision, "timm_pool"),
+        projection = clip_json_get(json, vision, "timm_proj");
+    v->form = CLIP_EFFICIENTNET_LITE;
+    while (v->lite < 5 && !clip_json_is(json, name, NAMES[v->lite])) v->lite++;
+    v->projection_bias = clip_json_is(json, clip_json_get(json, vision, "timm_proj_bias"), "true");
+    return v->lite < 5 && (pool == CLIP_JSON_NONE || clip_json_is(json, pool, "avg") || clip_json_is(json, pool, "")) &&
+           (projection == CLIP_JSON_NONE || clip_json_is(json, projection, "linear"));
+}
+
 static int read_open_clip(clip_config *config, const clip_json *json, int root) {
     int vision = clip_json_get(json, root, "vision_cfg"), text = clip_json_get(json, root, "text_cfg");
     clip_vision_config *v = &config->vision;
@@ -155,6 +168,7 @@ static int read_open_clip(clip_config *config, const clip_json *json, int root) 
     if (!read_size(json, vision, "image_size", CLIP_MAX_IMAGE, 224, &v->image_size) ||
         !read_size(json, vision, "head_width", CLIP_MAX_WIDTH, 64, &head_width))
         return 0;
+    if (clip_json_get(json, vision, "timm_model_name") != CLIP_JSON_NONE) return read_timm(json, vision, v);
     int layers = clip_json_get(json, vision, "layers");
     if (clip_json_kind_of(json, layers) == CLIP_JSON_ARRAY) {
         v->form = CLIP_MODIFIED_RESNET;

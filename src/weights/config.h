@@ -32,7 +32,7 @@ typedef struct {
     float epsilon;            /* of layer normalisation */
 } clip_transformer_config;
 
-typedef enum { CLIP_VISION_TRANSFORMER, CLIP_MODIFIED_RESNET, CLIP_SIGLIP_VISION } clip_vision_form;
+typedef enum { CLIP_VISION_TRANSFORMER, CLIP_MODIFIED_RESNET, CLIP_SIGLIP_VISION, CLIP_EFFICIENTNET_LITE } clip_vision_form;
 
 typedef struct {
     size_t image_size; /* pixels a side */
@@ -45,7 +45,10 @@ typedef struct {
     size_t stem;                       /* channels after the stem, "width" in OpenAI's code */
     size_t blocks[CLIP_RESNET_STAGES]; /* bottlenecks a stage */
     size_t heads;                      /* of the attention pool */
-    float mean[3], deviation[3];       /* of pixels in 0..1 */
+    /* EfficientNet-Lite */
+    size_t lite;                 /* 0..4 */
+    int projection_bias;         /* whether the projection has one */
+    float mean[3], deviation[3]; /* of pixels in 0..1 */
 } clip_vision_config;
 
 typedef enum { CLIP_TEXT_TRANSFORMER, CLIP_BERT } clip_text_form;

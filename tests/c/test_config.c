@@ -63,6 +63,23 @@ static void reads_open_clip(void **state) {
     assert_float_equal(c.vision.deviation[2], .25, 0);
 }
 
+static void reads_timm(void **state) {
+    (void)state;
+    clip_config c;
+    assert_int_equal(parse(&c,
+                           "{\"embed_dim\":256,\"vision_cfg\":{\"timm_model_name\":\"tf_efficientnet_lite1\",\"timm_pool\":\"avg\","
+                           "\"timm_proj\":\"linear\",\"timm_proj_bias\":true,\"image_size\":240}," OC_TEXT "}"),
+                     CLIP_OK);
+    assert_int_equal(c.vision.form, CLIP_EFFICIENTNET_LITE);
+    assert_int_equal(c.vision.lite, 1);
+    assert_int_equal(c.vision.image_size, 240);
+    assert_true(c.vision.projection_bias);
+    assert_int_equal(parse(&c, "{\"embed_dim\":256,\"vision_cfg\":{\"timm_model_name\":\"tf_efficientnet_lite4\"}," OC_TEXT "}"),
+                     CLIP_OK);
+    assert_int_equal(c.vision.lite, 4);
+    assert_false(c.vision.projection_bias);
+}
+
 static void reads_our_own(void **state) {
     (void)state;
     clip_config c;
@@ -109,6 +126,11 @@ static void rejects_nonsense(void **state) {
         "{\"embed_dim\":128,\"vision_cfg\":{\"image_size\":64,\"layers\":[1,2,2,1],\"width\":1}," OC_TEXT "}",
         "{\"embed_dim\":128,\"vision_cfg\":{\"width\":32,\"head_width\":64}," OC_TEXT "}",
         "{\"embed_dim\":128,\"vision_cfg\":{\"mlp_ratio\":1e30}," OC_TEXT "}",
+        "{\"embed_dim\":128,\"vision_cfg\":{\"timm_model_name\":\"tf_efficientnet_lite5\"}," OC_TEXT "}",
+        "{\"embed_dim\":128,\"vision_cfg\":{\"timm_model_name\":\"vit_base_patch16_224\"}," OC_TEXT "}",
+        "{\"embed_dim\":128,\"vision_cfg\":{\"timm_model_name\":null}," OC_TEXT "}",
+        "{\"embed_dim\":128,\"vision_cfg\":{\"timm_model_name\":\"tf_efficientnet_lite0\",\"timm_pool\":\"abs_attn\"}," OC_TEXT "}",
+        "{\"embed_dim\":128,\"vision_cfg\":{\"timm_model_name\":\"tf_efficientnet_lite0\",\"timm_proj\":\"mlp\"}," OC_TEXT "}",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         clip_config c;
@@ -138,8 +160,8 @@ static void reads_published_shapes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_hugging_face), cmocka_unit_test(reads_open_clip),        cmocka_unit_test(reads_our_own),
-        cmocka_unit_test(rejects_nonsense),   cmocka_unit_test(reads_published_shapes),
+        cmocka_unit_test(reads_hugging_face), cmocka_unit_test(reads_open_clip),  cmocka_unit_test(reads_timm),
+        cmocka_unit_test(reads_our_own),      cmocka_unit_test(rejects_nonsense), cmocka_unit_test(reads_published_shapes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

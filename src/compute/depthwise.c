@@ -1,0 +1,132 @@
+#include "compute/depthwise.h"
+
+#include <string.h>
+
+#include "compute/simd.h"
+#include "compute/vector_math.h"
+
+#define MOST_TAPS 26 /* 5 x 5, and one to make them even */
+
+static size_t taps_of(const clip_depthwise_shape *s) { return s->kernel * s->kernel; }
+
+/* ---- weights ---- */
+
+void clip_depthwise_layout(clip_depthwise *depthwise, clip_arena *arena, const clip_depthwise_shape *shape,
+                           clip_precision precision) {
+    size_t channels = shape->channels, even = (taps_of(shape) + 1) / 2 * 2;
+    *depthwise = (clip_depthwise){.shape = *shape, .precision = precision == CLIP_F32 ? CLIP_F32 : CLIP_Q8};
+    if (precision == CLIP_F32) depthwise->weight = clip_arena_take(arena, channels * taps_of(shape), sizeof(float));
+    else depthwise->pairs = clip_arena_take(arena, channels * even, sizeof(int16_t));
+    depthwise->factor = clip_arena_take(arena, channels, sizeof(float));
+    depthwise->bias = clip_arena_take(arena, channels, sizeof(float));
+    depthwise->zeros = clip_arena_take(arena, channels, sizeof(float));
+    if (depthwise->zeros) memset(depthwise->zeros, 0, channels * sizeof(float));
+}
+
+void clip_depthwise_set_f32(clip_depthwise *depthwise, const float *weight, const float *factor, const float *bias) {
+    size_t channels = depthwise->shape.channels, taps = taps_of(&depthwise->shape);
+    for (size_t c = 0; c < channels; c++) {
+        for (size_t t = 0; t < taps; t++) depthwise->weight[t * channels + c] = weight[c * taps + t];
+        depthwise->factor[c] = factor[c];
+        depthwise->bias[c] = bias[c];
+    }
+}
+
+void clip_depthwise_set_q8(clip_depthwise *depthwise, const int8_t *weight, const float *scale, const float *factor,
+                           const float *bias) {
+    size_t channels = depthwise->shape.channels, taps = taps_of(&depthwise->shape), even = (taps + 1) / 2 * 2;
+    for (size_t c = 0; c < channels; c++) {
+        int16_t *group = depthwise->pairs + c / 8 * 8 * even;
+        for (size_t t = 0; t < even; t++) group[t / 2 * 16 + c % 8 * 2 + t % 2] = t < taps ? weight[c * taps + t] : 0;
+        depthwise->factor[c] = scale[c] * factor[c] / CLIP_RELU6_STEPS;
+        depthwise->bias[c] = bias[c];
+    }
+}
+
+/* ---- one output pixel: all its channels to y, in f32 ---- */
+
+static inline v128_t relu6(v128_t z) { return wasm_f32x4_pmin(wasm_f32x4_splat(6), wasm_f32x4_pmax(wasm_f32x4_splat(0), z)); }
+
+static inline v128_t finish4(const clip_depthwise *d, size_t channel, v128_t sum) {
+    return relu6(clip_madd(sum, wasm_v128_load(d->factor + channel), wasm_v128_load(d->bias + channel)));
+}
+
+static inline __attribute__((always_inline)) void pixel_f32(const clip_depthwise *d, size_t taps, const unsigned char *const *at,
+                                                            float *y) {
+    size_t channels = d->shape.channels;
+    for (size_t c = 0; c < channels; c += 4) {
+        v128_t sum = wasm_f32x4_splat(0);
+        for (size_t t = 0; t < taps; t++)
+            sum = clip_madd(wasm_v128_load((const float *)at[t] + c), wasm_v128_load(d->weight + t * channels + c), sum);
+        wasm_v128_store(y + c, finish4(d, c, sum));
+    }
+}
+
+/* Two taps of 8 channels become pairs, which one instruction multiplies and adds to sums of 32 bits. */
+static inline __attribute__((always_inline)) void pixel_q8(const clip_depthwise *d, size_t taps, const unsigned char *const *at,
+                                                           float *y) {
+    const int16_t *w = d->pairs;
+    for (size_t c = 0; c < d->shape.channels; c += 8) {
+        v128_t low = wasm_i32x4_splat(0), high = low;
+        for (size_t t = 0; t < taps; t += 2, w += 16) {
+            v128_t a = wasm_v128_load((const int16_t *)at[t] + c), b = wasm_v128_load((const int16_t *)at[t + 1] + c);
+            v128_t near = wasm_i16x8_shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11),
+                   far = wasm_i16x8_shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+            low = wasm_i32x4_add(low, wasm_i32x4_dot_i16x8(near, wasm_v128_load(w)));
+            high = wasm_i32x4_add(high, wasm_i32x4_dot_i16x8(far, wasm_v128_load(w + 8)));
+        }
+        wasm_v128_store(y + c, finish4(d, c, wasm_f32x4_convert_i32x4(low)));
+        wasm_v128_store(y + c + 4, finish4(d, c + 4, wasm_f32x4_convert_i32x4(high)));
+    }
+}
+
+/* ---- the image ---- */
+
+typedef struct {
+    const clip_depthwise *depthwise;
+    const clip_kernels *kernels;
+    const unsigned char *x;
+    clip_activations *to;
+    size_t side, before; /* of the output; zeros before the input */
+} pass;
+
+/* Where the taps of output pixel (row, column) are. Beyond an edge numbers wrap, and are too large. */
+static void find_taps(const pass *p, size_t row, size_t column, const unsigned char **at) {
+    const clip_depthwise_shape *s = &p->depthwise->shape;
+    size_t pixel = s->channels * (p->depthwise->precision == CLIP_F32 ? sizeof(float) : sizeof(int16_t));
+    size_t top = row * s->stride - p->before, left = column * s->stride - p->before;
+    for (size_t i = 0; i < s->kernel; i++)
+        for (size_t j = 0; j < s->kernel; j++, at++)
+            *at = top + i < s->side && left + j < s->side ? p->x + ((top + i) * s->side + left + j) * pixel : p->depthwise->zeros;
+    *at = p->depthwise->zeros;
+}
+
+static void work_row(void *context, size_t row) {
+    const pass *p = context;
+    const clip_depthwise *d = p->depthwise;
+    const unsigned char *at[MOST_TAPS];
+    size_t channels = d->shape.channels, first = row * p->side;
+    float *y = p->to->precision == CLIP_F32 ? p->to->own : p->to->scratch;
+    y += first * channels;
+    for (size_t column = 0; column < p->side; column++) {
+        find_taps(p, row, column, at);
+        if (d->precision == CLIP_F32) {
+            if (d->shape.kernel == 3) pixel_f32(d, 9, at, y);
+            else pixel_f32(d, 25, at, y);
+            y += channels;
+        } else {
+            if (d->shape.kernel == 3) pixel_q8(d, 10, at, y);
+            else pixel_q8(d, 26, at, y);
+            clip_activations_set_row(p->to, p->kernels, first + column, y); /* the next pixel may have y's place */
+        }
+    }
+}
+
+void clip_depthwise_forward(const clip_depthwise *depthwise, const clip_kernels *kernels, clip_pool *pool, const void *x,
+                            clip_activations *to) {
+    const clip_depthwise_shape *s = &depthwise->shape;
+    pass p = {depthwise, kernels, x, to, clip_depthwise_side(s), clip_same_padding(s->side, s->kernel, s->stride)};
+    to->rows = p.side * p.side;
+    to->f32 = to->own;
+    clip_parallel(pool, p.side, work_row, &p);
+}
