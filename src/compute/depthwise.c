@@ -1,5 +1,6 @@
 #include "compute/depthwise.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "compute/simd.h"
@@ -23,22 +24,32 @@ void clip_depthwise_layout(clip_depthwise *depthwise, clip_arena *arena, const c
     if (depthwise->zeros) memset(depthwise->zeros, 0, channels * sizeof(float));
 }
 
-void clip_depthwise_set_f32(clip_depthwise *depthwise, const float *weight, const float *factor, const float *bias) {
-    size_t channels = depthwise->shape.channels, taps = taps_of(&depthwise->shape);
-    for (size_t c = 0; c < channels; c++) {
-        for (size_t t = 0; t < taps; t++) depthwise->weight[t * channels + c] = weight[c * taps + t];
-        depthwise->factor[c] = factor[c];
-        depthwise->bias[c] = bias[c];
+/* A channel's weights as int16: as many steps as sums of 32 bits allow, whatever the image. */
+static float step_of(const float *weight, size_t taps) {
+    float largest = 0, sum = 0;
+    for (size_t t = 0; t < taps; t++) {
+        largest = fmaxf(largest, fabsf(weight[t]));
+        sum += fabsf(weight[t]);
     }
+    return fmaxf(largest / 32767, sum / 65500); /* 65538 times 32767 fits; the rest is for rounding */
 }
 
-void clip_depthwise_set_q8(clip_depthwise *depthwise, const int8_t *weight, const float *scale, const float *factor,
-                           const float *bias) {
+void clip_depthwise_set(clip_depthwise *depthwise, const float *weight, const float *factor, const float *bias) {
     size_t channels = depthwise->shape.channels, taps = taps_of(&depthwise->shape), even = (taps + 1) / 2 * 2;
-    for (size_t c = 0; c < channels; c++) {
-        int16_t *group = depthwise->pairs + c / 8 * 8 * even;
-        for (size_t t = 0; t < even; t++) group[t / 2 * 16 + c % 8 * 2 + t % 2] = t < taps ? weight[c * taps + t] : 0;
-        depthwise->factor[c] = scale[c] * factor[c] / CLIP_RELU6_STEPS;
+    for (size_t c = 0; c < channels; c++, weight += taps) {
+        float step = 1 / CLIP_RELU6_STEPS;
+        if (depthwise->precision == CLIP_F32) {
+            for (size_t t = 0; t < taps; t++) depthwise->weight[t * channels + c] = weight[t];
+            step = 1;
+        } else {
+            int16_t *group = depthwise->pairs + c / 8 * 8 * even;
+            float own = step_of(weight, taps);
+            int some = isnormal(own);
+            for (size_t t = 0; t < even; t++)
+                group[t / 2 * 16 + c % 8 * 2 + t % 2] = t < taps && some ? (int16_t)lrintf(weight[t] / own) : 0;
+            step *= own;
+        }
+        depthwise->factor[c] = step * factor[c];
         depthwise->bias[c] = bias[c];
     }
 }

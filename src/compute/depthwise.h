@@ -1,8 +1,9 @@
 /* depthwise.h - convolution of each channel by itself, with ReLU6 (MobileNet: Howard et al. 2017), over a (side, side, channels) image.
  *
  * Padding is TensorFlow's "same": the output has side / stride pixels a side, rounded up, and of the zeros that this takes the odd one
- * comes after. In f32 images are floats. Otherwise they are int16 as clip_linear_forward_relu6 writes them, weights are int8, sums are
- * exact, and the output is rows for the next product, quantized as its kernels want them.
+ * comes after. In f32 images are floats. Otherwise they are int16 as clip_linear_forward_relu6 writes them, weights become int16, sums are
+ * exact, and the output is rows for the next product, quantized as its kernels want them. (int8 weights lose as much here as in all of
+ * EfficientNet-Lite1's other layers together, and would be no faster.)
  */
 #ifndef CLIP_DEPTHWISE_H
 #define CLIP_DEPTHWISE_H
@@ -45,11 +46,9 @@ static inline size_t clip_same_padding(size_t side, size_t kernel, size_t stride
 void clip_depthwise_layout(clip_depthwise *depthwise, clip_arena *arena, const clip_depthwise_shape *shape,
                            clip_precision precision);
 
-/* Sets all weights (channels, kernel, kernel): f32, or int8 with scale (channels). factor (channels) multiplies a channel's sums, bias
- * (channels) is added. Keeps nothing of the arguments. */
-void clip_depthwise_set_f32(clip_depthwise *depthwise, const float *weight, const float *factor, const float *bias);
-void clip_depthwise_set_q8(clip_depthwise *depthwise, const int8_t *weight, const float *scale, const float *factor,
-                           const float *bias);
+/* Sets all weights (channels, kernel, kernel). factor (channels) multiplies a channel's sums, bias (channels) is added. Keeps nothing of
+ * the arguments. */
+void clip_depthwise_set(clip_depthwise *depthwise, const float *weight, const float *factor, const float *bias);
 
 /* x (side, side, channels), float or int16 -> `to`, laid out for (side' side') rows of `channels` and of the same precision. */
 void clip_depthwise_forward(const clip_depthwise *depthwise, const clip_kernels *kernels, clip_pool *pool, const void *x,

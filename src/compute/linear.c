@@ -150,9 +150,6 @@ void clip_linear_forward(const clip_linear *linear, const clip_kernels *kernels,
 }
 
 void clip_linear_forward_relu6(const clip_linear *linear, const clip_kernels *kernels, clip_pool *pool, const clip_activations *x,
-                               void *y) {
-    product p = {.linear = linear, .kernels = kernels, .x = x, .epilogue = CLIP_RELU6, .stride = linear->out};
-    if (linear->precision == CLIP_F32) p.y = y;
-    else p.y16 = y;
-    forward(p, pool);
+                               int16_t *y) {
+    forward((product){.linear = linear, .kernels = kernels, .x = x, .y16 = y, .stride = linear->out}, pool);
 }

@@ -105,9 +105,9 @@ typedef enum {
 void clip_linear_forward(const clip_linear *linear, const clip_kernels *kernels, clip_pool *pool, const clip_activations *x,
                          clip_epilogue epilogue, float *y, size_t stride);
 
-/* The same with y (rows, out) = min(max(z, 0), 6): floats if the linear is f32, otherwise int16 that are CLIP_RELU6_STEPS y, of a linear
- * that was folded with so much larger factors and biases. */
+/* The same with y (rows, out) = min(max(z, 0), 6) as int16, CLIP_RELU6_STEPS y; the linear was folded with so much larger factors and
+ * biases. */
 void clip_linear_forward_relu6(const clip_linear *linear, const clip_kernels *kernels, clip_pool *pool, const clip_activations *x,
-                               void *y);
+                               int16_t *y);
 
 #endif

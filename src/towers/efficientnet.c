@@ -6,7 +6,7 @@
  *     head: 1x1 convolution to 1280 channels, ReLU6, mean over the image, projection
  *
  * Images are (height, width, channels). Between blocks they are floats, few channels; inside, where they are wide, what ReLU6 leaves of
- * them is int16 (linear.h). Batch norms are folded into what they follow.
+ * them is int16 (linear.h). The stem's weights, few and hard to round, stay f32. Batch norms are folded into what they follow.
  */
 #include <math.h>
 #include <string.h>
@@ -32,9 +32,7 @@ typedef struct {
     clip_depthwise depthwise;
     clip_linear project; /* (out, wide) */
     batch_norm norms[3]; /* of the three, in the order of the names bn1, bn2, bn3 */
-    float *weight;       /* of the depthwise convolution as the file has it, until finish: f32 (wide, kernel kernel) */
-    int8_t *weight_q8;   /* or int8, with a scale a channel */
-    float *scale;
+    float *weight;       /* (wide, kernel kernel), of the depthwise convolution until finish */
 } block;
 
 typedef struct {
@@ -106,9 +104,7 @@ static void layout_staging(efficientnet *net, clip_arena *arena) {
         block *b = &net->blocks[i];
         size_t taps = b->depthwise.shape.kernel * b->depthwise.shape.kernel;
         for (int n = 0; n < 3; n++) layout_norm(&b->norms[n], arena, b->wide > b->out ? b->wide : b->out);
-        if (net->precision == CLIP_F32) b->weight = clip_arena_take(arena, b->wide * taps, sizeof(float));
-        else b->weight_q8 = clip_arena_take(arena, b->wide * taps, 1);
-        b->scale = clip_arena_take(arena, b->wide, sizeof(float));
+        b->weight = clip_arena_take(arena, b->wide * taps, sizeof(float));
     }
 }
 
@@ -118,7 +114,7 @@ static clip_status layout(void *model, const clip_kernels *kernels, clip_arena *
     const clip_vision_config *config = &all->vision;
     if (precision == CLIP_Q4) precision = CLIP_Q8; /* int4 is for transformers' blocks */
     *net = (efficientnet){.config = *config, .precision = precision, .count = list_blocks(config, NULL)};
-    clip_linear_layout(&net->stem, kernels, arena, PATCH, STEM, precision);
+    clip_linear_layout(&net->stem, kernels, arena, PATCH, STEM, CLIP_F32);
     net->blocks = clip_arena_take(arena, net->count, sizeof *net->blocks);
     block measured[64];
     block *blocks = net->blocks ? net->blocks : measured;
@@ -153,7 +149,13 @@ static void add_norm(clip_slots *slots, const char *prefix, const char *name, co
     }
 }
 
-static void add_block(efficientnet *net, block *b, clip_slots *slots) {
+/* A convolution as a product: its tensor is (out, in, kernel, kernel). */
+static void add_convolution(clip_slots *slots, const char *prefix, const char *name, clip_linear *linear, size_t kernel) {
+    clip_slots_add_linear(slots, prefix, name, linear, 0, linear->out);
+    clip_slots_set_kernel(slots, kernel);
+}
+
+static void add_block(block *b, clip_slots *slots) {
     static const char *const FIRST[] = {"", "conv_dw.weight", "conv_pw.weight"}, *const OTHER[] = {"conv_pw.weight",
                                                                                                    "conv_dw.weight",
                                                                                                    "conv_pwl.weight"};
@@ -162,22 +164,22 @@ static void add_block(efficientnet *net, block *b, clip_slots *slots) {
     char prefix[] = "visual.trunk.blocks.0.0.";
     prefix[20] = (char)('0' + b->stage);
     prefix[22] = (char)('0' + b->index);
-    if (b->stage) clip_slots_add_linear(slots, prefix, names[0], &b->expand, 0, b->wide);
+    if (b->stage) add_convolution(slots, prefix, names[0], &b->expand, 1);
     if (b->stage) add_norm(slots, prefix, "bn1.", &b->norms[0], b->wide);
-    if (net->precision == CLIP_F32) clip_slots_add_values(slots, prefix, names[1], b->weight, b->wide, taps);
-    else clip_slots_add_int8(slots, prefix, names[1], b->weight_q8, b->scale, b->wide, taps);
+    clip_slots_add_values(slots, prefix, names[1], b->weight, b->wide, taps);
+    clip_slots_set_kernel(slots, b->depthwise.shape.kernel);
     add_norm(slots, prefix, b->stage ? "bn2." : "bn1.", &b->norms[1], b->wide);
-    clip_slots_add_linear(slots, prefix, names[2], &b->project, 0, b->out);
+    add_convolution(slots, prefix, names[2], &b->project, 1);
     add_norm(slots, prefix, b->stage ? "bn3." : "bn2.", &b->norms[2], b->out);
 }
 
 static void list_slots(void *model, clip_slots *slots) {
     static const char TRUNK[] = "visual.trunk.";
     efficientnet *net = model;
-    clip_slots_add_linear(slots, TRUNK, "conv_stem.weight", &net->stem, 0, STEM);
+    add_convolution(slots, TRUNK, "conv_stem.weight", &net->stem, 3);
     add_norm(slots, TRUNK, "bn1.", &net->stem_norm, STEM);
-    for (size_t i = 0; i < net->count; i++) add_block(net, &net->blocks[i], slots);
-    clip_slots_add_linear(slots, TRUNK, "conv_head.weight", &net->head, 0, FEATURES);
+    for (size_t i = 0; i < net->count; i++) add_block(&net->blocks[i], slots);
+    add_convolution(slots, TRUNK, "conv_head.weight", &net->head, 1);
     add_norm(slots, TRUNK, "bn2.", &net->head_norm, FEATURES);
     clip_slots_add_linear(slots, "visual.head.", "proj.weight", &net->projection, 0, net->config.embedding);
     if (net->config.projection_bias)
@@ -207,10 +209,8 @@ static clip_status finish_block(block *b, float steps) {
     if (status == CLIP_OK) status = fold_linear(&b->project, &b->norms[2], 1);
     if (status == CLIP_OK) status = fold(&b->norms[1], b->wide, 1);
     if (status != CLIP_OK) return status;
-    if (b->weight) clip_depthwise_set_f32(&b->depthwise, b->weight, b->norms[1].gain, b->norms[1].beta);
-    else clip_depthwise_set_q8(&b->depthwise, b->weight_q8, b->scale, b->norms[1].gain, b->norms[1].beta);
+    clip_depthwise_set(&b->depthwise, b->weight, b->norms[1].gain, b->norms[1].beta);
     b->weight = NULL;
-    b->weight_q8 = NULL;
     return CLIP_OK;
 }
 
@@ -240,7 +240,7 @@ static void layout_state(void *scratch, const clip_kernels *kernels, clip_arena 
     size_t x = 0, wide = larger(side * side * STEM, blocks[last].out_side * blocks[last].out_side * FEATURES);
     if (precision == CLIP_Q4) precision = CLIP_Q8;
     state->patches = clip_arena_take(arena, STEM_ROWS * side * PATCH, sizeof(float));
-    clip_activations_layout(&state->patch_rows, kernels, arena, STEM_ROWS * side, PATCH, precision);
+    clip_activations_layout(&state->patch_rows, kernels, arena, STEM_ROWS * side, PATCH, CLIP_F32);
     state->rows = clip_arena_take(arena, 2 * count + 1, sizeof *state->rows);
     if (!clip_arena_ok(arena)) return;
     size_t mark = arena->used, most = mark;
@@ -276,8 +276,12 @@ static void gather(const float *pixels, size_t size, size_t first, size_t rows, 
                     }
 }
 
-static void *wide_row(const efficientnet *net, void *wide, size_t row, size_t channels) {
-    return (char *)wide + row * channels * (net->precision == CLIP_F32 ? sizeof(float) : sizeof(int16_t));
+/* ReLU6 of a product to `wide`, from pixel `first` on. */
+static void widen(const efficientnet *net, const clip_kernels *kernels, clip_pool *pool, const clip_linear *linear,
+                  const clip_activations *rows, void *wide, size_t first) {
+    if (net->precision == CLIP_F32)
+        clip_linear_forward(linear, kernels, pool, rows, CLIP_RELU6, (float *)wide + first * linear->out, linear->out);
+    else clip_linear_forward_relu6(linear, kernels, pool, rows, (int16_t *)wide + first * linear->out);
 }
 
 static void stem(const efficientnet *net, const clip_kernels *kernels, clip_pool *pool, efficientnet_state *state,
@@ -287,7 +291,7 @@ static void stem(const efficientnet *net, const clip_kernels *kernels, clip_pool
         size_t rows = side - row < STEM_ROWS ? side - row : STEM_ROWS;
         gather(pixels, size, row, rows, state->patches);
         clip_activations_set(&state->patch_rows, kernels, pool, state->patches, rows * side);
-        clip_linear_forward_relu6(&net->stem, kernels, pool, &state->patch_rows, wide_row(net, state->wide, row * side, STEM));
+        widen(net, kernels, pool, &net->stem, &state->patch_rows, state->wide, row * side);
     }
 }
 
@@ -309,7 +313,7 @@ static void run_block(const efficientnet *net, const clip_kernels *kernels, clip
     clip_activations *narrow = &state->rows[2 * i], *rows = narrow + 1;
     if (b->stage) {
         clip_activations_set(narrow, kernels, pool, state->x, b->side * b->side);
-        clip_linear_forward_relu6(&b->expand, kernels, pool, narrow, state->wide);
+        widen(net, kernels, pool, &b->expand, narrow, state->wide, 0);
     }
     clip_depthwise_forward(&b->depthwise, kernels, pool, state->wide, rows);
     clip_linear_forward(&b->project, kernels, pool, rows, b->index ? CLIP_ADD : CLIP_STORE, state->x, b->out);
@@ -320,7 +324,7 @@ static void head(const efficientnet *net, const clip_kernels *kernels, clip_pool
     size_t side = net->blocks[net->count - 1].out_side;
     clip_activations *rows = &state->rows[2 * net->count];
     clip_activations_set(rows, kernels, pool, state->x, side * side);
-    clip_linear_forward_relu6(&net->head, kernels, pool, rows, state->wide);
+    widen(net, kernels, pool, &net->head, rows, state->wide, 0);
     average(net, state->wide, side * side, state->mean);
     clip_activations_set(&state->pooled, kernels, pool, state->mean, 1);
     clip_linear_forward(&net->projection, kernels, pool, &state->pooled, CLIP_STORE, embedding, net->config.embedding);

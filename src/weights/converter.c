@@ -63,6 +63,7 @@ static clip_status append_number(buffer *b, uint64_t number) {
 typedef struct {
     clip_tensor_name name;
     clip_precision precision;
+    int half;               /* CLIP_F32, but written as f16 */
     uint64_t rows, columns; /* of the output; transposed ones are turned */
     uint64_t bytes, scale_bytes;
 } plan;
@@ -74,6 +75,7 @@ static int wanted(const clip_converter *converter, const clip_tensor *tensor, pl
     uint64_t elements = clip_tensor_elements(tensor, 0);
     if (!ours || !floating || elements == 0 || strlen(tensor->name) > CLIP_TENSOR_NAME - 16) return 0;
     p->precision = clip_name_precision(&p->name, tensor, converter->precision);
+    p->half = clip_name_is_half(&p->name, converter->precision);
     p->name.transposed = p->name.transposed && tensor->dimensions == 2 && p->precision != CLIP_F32;
     p->rows = tensor->dimensions ? tensor->shape[0] : 1;
     p->columns = elements / p->rows;
@@ -83,7 +85,7 @@ static int wanted(const clip_converter *converter, const clip_tensor *tensor, pl
         p->columns = swap;
     }
     switch (p->precision) {
-    case CLIP_F32: p->bytes = elements * 4, p->scale_bytes = 0; break;
+    case CLIP_F32: p->bytes = elements * (p->half ? 2 : 4), p->scale_bytes = 0; break;
     case CLIP_Q8: p->bytes = elements, p->scale_bytes = p->rows * 4; break;
     case CLIP_Q4: p->bytes = elements / CLIP_Q4_BLOCK * CLIP_Q4_BYTES, p->scale_bytes = p->rows * 4; break;
     }
@@ -134,7 +136,8 @@ static clip_status append_tensor(buffer *b, const clip_tensor *tensor, const pla
         shape[1] = p->columns;
     }
     if (p->precision == CLIP_Q4) shape[1] = shape[1] / CLIP_Q4_BLOCK * CLIP_Q4_BYTES;
-    clip_status status = append_entry(b, tensor->name, "", DTYPES[p->precision], shape, tensor->dimensions, offset, p->bytes);
+    clip_status status =
+        append_entry(b, tensor->name, "", p->half ? "F16" : DTYPES[p->precision], shape, tensor->dimensions, offset, p->bytes);
     if (status != CLIP_OK || p->precision == CLIP_F32) return status;
     return append_entry(b, tensor->name, ".scale", "F32", &p->rows, 1, offset, p->scale_bytes);
 }
@@ -175,13 +178,14 @@ static clip_status begin(void *context, const clip_safetensors *file) {
 /* One row in f32, quantized into the output; r counts the output's rows. */
 static clip_status put_row(clip_converter *converter, const plan *p, size_t r, const float *row) {
     size_t columns = (size_t)p->columns;
-    if (p->precision == CLIP_F32) return append(&converter->output, row, columns * sizeof *row);
-    size_t bytes = p->precision == CLIP_Q4 ? clip_q4_bytes(columns) : columns;
+    if (p->precision == CLIP_F32 && !p->half) return append(&converter->output, row, columns * sizeof *row);
+    size_t bytes = p->half ? 2 * columns : p->precision == CLIP_Q4 ? clip_q4_bytes(columns) : columns;
     clip_status status = reserve(&converter->output, bytes);
     if (status != CLIP_OK) return status;
     uint8_t *to = converter->output.bytes + converter->output.length;
     converter->output.length += bytes;
-    if (p->precision == CLIP_Q4) clip_quantize_q4(row, columns, to, converter->scales + r);
+    if (p->half) clip_encode_halves(row, columns, to);
+    else if (p->precision == CLIP_Q4) clip_quantize_q4(row, columns, to, converter->scales + r);
     else clip_quantize_q8(row, columns, (int8_t *)to, converter->scales + r);
     return CLIP_OK;
 }

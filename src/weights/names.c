@@ -89,10 +89,16 @@ static void append(char *to, const char *text, size_t length) {
     to[used + length] = 0;
 }
 
+/* timm's transformers have one number after "blocks."; its convolutional networks have two, and keep their names. */
+static int is_stage(const char *rest) {
+    size_t digits = strspn(rest, "0123456789");
+    return digits && rest[digits] == '.' && strspn(rest + digits + 1, "0123456789");
+}
+
 static void translate(char *to, const char *name) {
     to[0] = 0;
     for (size_t i = 0; i < sizeof PREFIXES / sizeof *PREFIXES; i++) {
-        if (!begins(name, PREFIXES[i][0])) continue;
+        if (!begins(name, PREFIXES[i][0]) || is_stage(name + strlen(PREFIXES[i][0]))) continue;
         append(to, PREFIXES[i][1], strlen(PREFIXES[i][1]));
         name += strlen(PREFIXES[i][0]);
         if (ends(PREFIXES[i][1], "resblocks.")) {
@@ -141,9 +147,13 @@ int clip_name_is_inert(const clip_tensor_name *name) {
     return ends(name->name, "position_ids") || ends(name->name, "num_batches_tracked") || ends(name->name, "attn_mask");
 }
 
+int clip_name_is_half(const clip_tensor_name *name, clip_precision asked) {
+    return asked != CLIP_F32 && ends(name->name, "conv_dw.weight");
+}
+
 clip_precision clip_name_precision(const clip_tensor_name *name, const clip_tensor *tensor, clip_precision asked) {
     int matrix = tensor->dimensions >= 2 && (ends(name->name, ".weight") || ends(name->name, "in_proj_weight") ||
                                              strcmp(name->name, "visual.proj") == 0 || strcmp(name->name, "text_projection") == 0);
-    if (!matrix || asked == CLIP_F32) return CLIP_F32;
+    if (!matrix || asked == CLIP_F32 || ends(name->name, "conv_stem.weight") || clip_name_is_half(name, asked)) return CLIP_F32;
     return asked == CLIP_Q4 && strstr(name->name, "resblocks.") && tensor->shape[1] % CLIP_Q4_BLOCK == 0 ? CLIP_Q4 : CLIP_Q8;
 }

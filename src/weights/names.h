@@ -20,8 +20,11 @@ int clip_name_is_inert(const clip_tensor_name *name);
 void clip_name_canonical(clip_tensor_name *out, const char *name);
 
 /* In which precision a model of precision `asked` keeps a floating point tensor of this name: matrices as asked, except that int4
- * is for the transformers' blocks, where most weights are, and int8 for what stands at a tower's ends; norms, biases and positional
- * embeddings always f32. The towers' layouts follow the same rule. */
+ * is for the transformers' blocks, where most weights are, and int8 for what stands at a tower's ends; norms, biases, positional
+ * embeddings, and the few weights of depthwise convolutions and of a stem f32. The towers' layouts follow the same rule. */
 clip_precision clip_name_precision(const clip_tensor_name *name, const clip_tensor *tensor, clip_precision asked);
+
+/* Whether what stays f32 travels as f16, which is exact enough for it: depthwise convolutions of a quantized model. */
+int clip_name_is_half(const clip_tensor_name *name, clip_precision asked);
 
 #endif

@@ -18,6 +18,25 @@ static float half_to_float(uint16_t half) {
     return half & 0x8000 ? -value : value;
 }
 
+static uint16_t float_to_half(float value) {
+    uint32_t bits, sign;
+    float magnitude = fabsf(value);
+    memcpy(&bits, &value, 4);
+    sign = bits >> 16 & 0x8000;
+    if (magnitude >= 65504) return (uint16_t)(sign | 0x7bff);
+    if (magnitude < 0x1p-14f) return (uint16_t)(sign | (uint32_t)lrintf(magnitude * 0x1p24f)); /* subnormal */
+    memcpy(&bits, &magnitude, 4);
+    bits += 0xfff + (bits >> 13 & 1); /* rounds what is cut off; a carry makes the exponent larger, rightly */
+    return (uint16_t)(sign | (bits - 0x38000000) >> 13);
+}
+
+void clip_encode_halves(const float *x, size_t count, uint8_t *to) {
+    for (size_t i = 0; i < count; i++) {
+        uint16_t half = float_to_half(x[i]);
+        memcpy(to + 2 * i, &half, 2);
+    }
+}
+
 clip_status clip_decode_floats(float *to, const uint8_t *data, clip_dtype dtype, size_t count) {
     if (dtype == CLIP_DTYPE_F32) {
         memcpy(to, data, count * sizeof *to);

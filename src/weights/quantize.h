@@ -34,6 +34,9 @@ static inline size_t clip_q4_bytes(size_t count) { return count / CLIP_Q4_BLOCK 
  * CLIP_ERROR_DTYPE for other types. */
 clip_status clip_decode_floats(float *to, const uint8_t *data, clip_dtype dtype, size_t count);
 
+/* x (count), finite -> IEEE 754 binary16 at `to` (not aligned), half to even; beyond its range the largest there is. */
+void clip_encode_halves(const float *x, size_t count, uint8_t *to);
+
 /* x (count) -> q (count), *scale. A row of zeros, or of nothing larger than 1.4e-36, has scale 0. */
 void clip_quantize_q8(const float *x, size_t count, int8_t *q, float *scale);
 

@@ -43,7 +43,12 @@ static void set_slot(clip_slot *slot, const clip_slots *slots) {
         if (slot->columns > 1) u[i] = (u[i] * 2 - 1) * span;
         else u[i] += ends(slot->name, "running_var") ? 0.25f : ends(slot->name, "weight") ? 0.5f : -0.25f;
     }
-    clip_tensor tensor = {.dtype = CLIP_DTYPE_F32, .dimensions = 2, .shape = {slot->rows, slot->columns}};
+    clip_tensor tensor = {.dtype = CLIP_DTYPE_F32, .dimensions = slot->columns > 1 ? 2 : 1, .shape = {slot->rows, slot->columns}};
+    if (slot->kernel) {
+        tensor.dimensions = 4;
+        tensor.shape[1] = slot->columns / (slot->kernel * slot->kernel);
+        tensor.shape[2] = tensor.shape[3] = slot->kernel;
+    }
     assert_int_equal(clip_slot_accepts(slot, &tensor, 0, 0), CLIP_OK);
     assert_int_equal(clip_slot_set(slot, slots, &tensor, 0, 0, 0, slot->rows, (const uint8_t *)u), CLIP_OK);
     free(u);
@@ -143,6 +148,7 @@ static void check_names(const problem *p, const clip_json *json, int model) {
         assert_int_not_equal(shape, CLIP_JSON_NONE);
         size_t dimensions = numbers(json, shape, sizes), columns = 1;
         for (size_t d = 1; d < dimensions; d++) columns *= (size_t)sizes[d];
+        assert_int_equal(dimensions, p->slots.slots[i].kernel ? 4 : p->slots.slots[i].columns > 1 ? 2 : 1);
         assert_int_equal((size_t)sizes[0], p->slots.slots[i].rows);
         assert_int_equal(columns, p->slots.slots[i].columns);
     }

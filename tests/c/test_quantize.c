@@ -28,6 +28,30 @@ static void decodes_half_precision(void **state) {
     assert_int_equal(clip_decode_floats(values, (const uint8_t *)&nan, CLIP_DTYPE_F16, 1), CLIP_ERROR_VALUE);
 }
 
+/* Every half there is comes back; between two the nearer is taken, and in the middle the even one. */
+static void encodes_half_precision(void **state) {
+    (void)state;
+    for (uint32_t bits = 0; bits < 0x7c00; bits++) {
+        uint16_t halves[2] = {(uint16_t)bits, (uint16_t)(bits + 1)}, back[5];
+        float values[2], x[5];
+        if (bits == 0x7bff) halves[1] = halves[0];
+        assert_int_equal(clip_decode_floats(values, (const uint8_t *)halves, CLIP_DTYPE_F16, 2), CLIP_OK);
+        float middle = (values[0] + values[1]) / 2;
+        x[0] = values[0], x[1] = -values[0], x[2] = middle, x[3] = nextafterf(middle, 0), x[4] = nextafterf(middle, 1e9f);
+        clip_encode_halves(x, 5, (uint8_t *)back);
+        assert_int_equal(back[0], bits);
+        assert_int_equal(back[1], bits | 0x8000);
+        if (bits == 0x7bff) continue;
+        assert_int_equal(back[2], bits & 1 ? bits + 1 : bits);
+        assert_int_equal(back[3], bits);
+        assert_int_equal(back[4], bits + 1);
+    }
+    const float beyond[] = {65504, 65520, 3e38f, -3e38f};
+    uint16_t back[4];
+    clip_encode_halves(beyond, 4, (uint8_t *)back);
+    for (int i = 0; i < 4; i++) assert_int_equal(back[i], i < 3 ? 0x7bff : 0xfbff);
+}
+
 static void decodes_bfloat(void **state) {
     (void)state;
     const uint16_t words[] = {0x3f80, 0xc000, 0x0000, 0x4049};
@@ -254,7 +278,9 @@ static void translates_names(void **state) {
         {"text_projection", "text_projection", 0, 1, 1, 0},
         {"text_model.embeddings.position_embedding.weight", "positional_embedding", 0, 1, 0, 0},
         {"logit_scale", "logit_scale", 1, 1, 0, 0},
-        {"text_model.embeddings.position_ids", "text_model.embeddings.position_ids", 0, 0, 0, 0},
+        {"text_model.embeddings.position_ids", "text_model.embeddings.position_ids", 0, 1, 0, 0},
+        {"visual.trunk.blocks.1.0.bn1.weight", "visual.trunk.blocks.1.0.bn1.weight", 1, 0, 0, 0},
+        {"visual.trunk.blocks.1.norm1.weight", "visual.transformer.resblocks.1.ln_1.weight", 1, 0, 0, 0},
         {".scale", ".scale", 0, 0, 0, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -277,11 +303,11 @@ static void translates_names(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(decodes_half_precision),     cmocka_unit_test(decodes_bfloat),
-        cmocka_unit_test(quantizes_to_int8),          cmocka_unit_test(curves_are_as_described),
-        cmocka_unit_test(int4_stands_for_int8),       cmocka_unit_test(quantizes_to_int4),
-        cmocka_unit_test(quantizes_odd_rows_to_int4), cmocka_unit_test(other_forms_are_refused),
-        cmocka_unit_test(translates_names),
+        cmocka_unit_test(decodes_half_precision),  cmocka_unit_test(encodes_half_precision),
+        cmocka_unit_test(decodes_bfloat),          cmocka_unit_test(quantizes_to_int8),
+        cmocka_unit_test(curves_are_as_described), cmocka_unit_test(int4_stands_for_int8),
+        cmocka_unit_test(quantizes_to_int4),       cmocka_unit_test(quantizes_odd_rows_to_int4),
+        cmocka_unit_test(other_forms_are_refused), cmocka_unit_test(translates_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,8 +65,12 @@ def answers(variant, size, layers):
     ).eval()
     state = {name: value for name, value in model.state_dict().items() if name.startswith('visual.') and value.dim()}
     weights = {name: tensor(name, tuple(value.shape)) for name, value in state.items()}
-    load = lambda change: model.load_state_dict({name: torch.from_numpy(change(value)) for name, value in weights.items()}, strict=False)
-    load(lambda value: value)
+
+    def load(change):
+        changed = {name: torch.from_numpy(change(name, value)) for name, value in weights.items()}
+        model.load_state_dict(changed, strict=False)
+
+    load(lambda name, value: value)
     picture = torch.from_numpy(hashed('picture', 3 * size * size).reshape(1, 3, size, size) * 2 - 1)
     found = {}
 
@@ -83,7 +87,8 @@ def answers(variant, size, layers):
     with torch.no_grad():
         embedding = model.encode_image(picture)[0]
         f32 = dict(found)
-        load(lambda value: rounded(value) if value.ndim > 1 else value)
+        stays = lambda name, value: value.ndim == 1 or 'conv_stem' in name or 'conv_dw' in name
+        load(lambda name, value: value if stays(name, value) else rounded(value))
         embedding_q8 = model.encode_image(picture)[0]
     return {
         'variant': variant,

@@ -12,6 +12,7 @@ const INERT = /^(_|cast_dtype$|patch_dropout$|output_tokens$|attn_pooler_(querie
 /** Settings of towers that are somebody else's; without the tower's name they mean nothing. */
 const TIMM = /^timm_/;
 const HF = /^hf_/;
+const LITE = /^tf_efficientnet_lite[0-4]$/;
 
 /** What a block of OpenCLIP may have that CLIP's does not. @param {Keys} keys */
 function plainBlocks(keys) {
@@ -28,11 +29,27 @@ function plainBlocks(keys) {
   norm.end();
 }
 
+/** An image tower of timm's. Source: TimmModel in open_clip's timm_model.py. @param {Keys} keys @param {unknown} name */
+function timmConfig(keys, name) {
+  if (!LITE.test(String(name)))
+    throw keys.refusal('timm_model_name', name, "CLIP's own image towers (ViT and ModifiedResNet) and tf_efficientnet_lite0 to 4");
+  const config = {
+    timm_model_name: name,
+    timm_pool: keys.oneOf('timm_pool', ['avg', ''], 'avg'),
+    timm_proj: keys.oneOf('timm_proj', ['linear'], 'linear'),
+    timm_proj_bias: keys.flag('timm_proj_bias', false),
+    image_size: keys.square('image_size', 224),
+  };
+  for (const key of ['layers', 'width', 'head_width', 'patch_size', 'mlp_ratio']) keys.get(key); // of a tower that is not made
+  keys.end(new RegExp(`${INERT.source}|^timm_(drop|drop_path|model_pretrained)$`));
+  return config;
+}
+
 /** @param {unknown} json @param {string} where */
 function visionConfig(json, where) {
   const keys = new Keys(json, where);
   const timm = keys.get('timm_model_name');
-  if (timm) throw keys.refusal('timm_model_name', timm, "CLIP's own image towers (ViT and ModifiedResNet)");
+  if (timm) return timmConfig(keys, timm);
   const layers = keys.get('layers') ?? 12;
   const resnet = Array.isArray(layers);
   const config = {
@@ -113,8 +130,9 @@ export function readOpenClip(json, file) {
   };
   keys.get('custom_text'); // other names for the same tensors
   keys.get('init_logit_scale');
-  if (keys.get('init_logit_bias') !== undefined) throw keys.refusal('init_logit_bias', keys.object.init_logit_bias, 'null');
+  keys.get('init_logit_bias'); // the weights have what became of it
   keys.get('nonscalar_logit_scale');
+  keys.get('custom'); // what its makers say besides, of which OpenCLIP makes nothing
   if (json.model_cfg === undefined) keys.get('preprocess_cfg');
   keys.end(INERT);
   const { image_size: imageSize } = config.vision_cfg;
