@@ -286,11 +286,13 @@ export class ClipClassifier extends Base {
         '<span part="label"></span> <span part="score" class="score"></span><span class="bar" aria-hidden="true"><span part="bar"></span></span>';
       const [name, value, bar] = /** @type {HTMLElement[]} */ ([...row.children]);
       name.textContent = label;
-      if (clip?.isUnknown(label)) {
+      const mark = (/** @type {boolean} */ unknown) => {
+        if (!unknown) return;
         name.className = 'unknown';
         name.part.add('unknown');
         name.title = 'Not among the words that this model was taught';
-      }
+      };
+      clip?.isUnknown(label).then(mark, () => {}); // a model that was disposed of meanwhile tells nothing
       value.textContent = percent(score);
       /** @type {HTMLElement} */ (bar.firstElementChild).style.width = `${100 * score}%`;
       return row;

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "compute/simd.h"
+#include "compute/kernels_tile.h"
 #include "compute/vector_math.h"
 
 #define MOST_TAPS 26 /* 5 x 5, and one to make them even */
@@ -62,11 +62,12 @@ static inline v128_t finish4(const clip_depthwise *d, size_t channel, v128_t sum
     return relu6(clip_madd(sum, wasm_v128_load(d->factor + channel), wasm_v128_load(d->bias + channel)));
 }
 
-static inline __attribute__((always_inline)) void pixel_f32(const clip_depthwise *d, size_t taps, const unsigned char *const *at,
-                                                            float *y) {
+/* Not repeated for each kernel: f32 is for those who compare. */
+static void pixel_f32(const clip_depthwise *d, size_t taps, const unsigned char *const *at, float *y) {
     size_t channels = d->shape.channels;
     for (size_t c = 0; c < channels; c += 4) {
         v128_t sum = wasm_f32x4_splat(0);
+        CLIP_NO_UNROLL
         for (size_t t = 0; t < taps; t++)
             sum = clip_madd(wasm_v128_load((const float *)at[t] + c), wasm_v128_load(d->weight + t * channels + c), sum);
         wasm_v128_store(y + c, finish4(d, c, sum));
@@ -74,11 +75,11 @@ static inline __attribute__((always_inline)) void pixel_f32(const clip_depthwise
 }
 
 /* Two taps of 8 channels become pairs, which one instruction multiplies and adds to sums of 32 bits. */
-static inline __attribute__((always_inline)) void pixel_q8(const clip_depthwise *d, size_t taps, const unsigned char *const *at,
-                                                           float *y) {
+static void pixel_q8(const clip_depthwise *d, size_t taps, const unsigned char *const *at, float *y) {
     const int16_t *w = d->pairs;
     for (size_t c = 0; c < d->shape.channels; c += 8) {
         v128_t low = wasm_i32x4_splat(0), high = low;
+        CLIP_NO_UNROLL
         for (size_t t = 0; t < taps; t += 2, w += 16) {
             v128_t a = wasm_v128_load((const int16_t *)at[t] + c), b = wasm_v128_load((const int16_t *)at[t + 1] + c);
             v128_t near = wasm_i16x8_shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11),
@@ -122,12 +123,10 @@ static void work_row(void *context, size_t row) {
     for (size_t column = 0; column < p->side; column++) {
         find_taps(p, row, column, at);
         if (d->precision == CLIP_F32) {
-            if (d->shape.kernel == 3) pixel_f32(d, 9, at, y);
-            else pixel_f32(d, 25, at, y);
+            pixel_f32(d, taps_of(&d->shape), at, y);
             y += channels;
         } else {
-            if (d->shape.kernel == 3) pixel_q8(d, 10, at, y);
-            else pixel_q8(d, 26, at, y);
+            pixel_q8(d, (taps_of(&d->shape) + 1) / 2 * 2, at, y);
             clip_activations_set_row(p->to, p->kernels, first + column, y); /* the next pixel may have y's place */
         }
     }

@@ -3,10 +3,11 @@
  *
  * The machine's limits in Chromium, what a page downloads, and for each model: one image, new labels, whole calls, opening the page, memory.
  *
- *   npm run bench -- [--models clip-b32,clip-b16,clip-l14] [--dtypes q8,q4,f32] [--threads 1,2] [--n 7] [--json]
+ *   npm run bench -- [--models clip-b32,clip-b16,clip-l14,clip-mini] [--dtypes q8,q4,f32] [--threads 1,2] [--n 7] [--json]
  *   npm run bench -- --peer FOLDER    transformers.js beside it, in one run; FOLDER is the side-by-side benchmark's (bench/peer)
  *
- * Models have the true sizes and random weights: times, bytes and memory mean something, scores do not. Machines are noisy: compare
+ * clip-mini is the embedded one, in q8; beside clip-b32 it also says what share of its time it takes. The others
+ * have the true sizes and random weights: times, bytes and memory mean something, scores do not. Machines are noisy: compare
  * numbers of one run only, and CPU times rather than wall times where both are there.
  */
 import { execFileSync } from 'node:child_process';
@@ -16,6 +17,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { serve } from '../../build/serve.mjs';
+import { EMBEDDED } from '../../web/embedded.js';
 import { Clip } from '../../web/node.js';
 import { BUNDLE, bundlePage, downloads } from './bundle.mjs';
 import { newProfile, visit } from './chromium.mjs';
@@ -56,7 +58,7 @@ const note = text => process.stderr.write(`${text}\n`);
 
 /** Converts each model to each dtype, once. */
 function prepareModels() {
-  for (const name of list('models'))
+  for (const name of list('models').filter(name => name !== EMBEDDED))
     for (const dtype of list('dtypes')) {
       const folder = path.join(CACHE, 'models', name, dtype);
       if (fs.existsSync(path.join(folder, 'clip.json'))) continue;
@@ -86,6 +88,12 @@ async function limits() {
   return { f32: speeds['limit: f32'], int8: speeds['limit: relaxed dot'] ?? speeds['limit: dot i16'] };
 }
 
+/** The embedded model's time as a share of ViT-B/32's, where both were measured. @param {string} what */
+function share(what) {
+  const [mini, b32] = [EMBEDDED, 'clip-b32'].map(name => rows.find(row => row.what === `${name} q8, ${what}`)?.value);
+  if (mini && b32) row(`${EMBEDDED} as a share of clip-b32, ${what}`, mini / b32, '');
+}
+
 /** The engine's memory with both towers at work. */
 async function memory(folder, label) {
   const clip = await Clip.load(folder, { dtype: label.split(' ')[1], threads: 1 });
@@ -101,13 +109,17 @@ async function measure() {
   for (const { name, total } of await downloads()) row(`script, worker and ${name} module, brotli`, total / 1024, 'KB');
   const site = await serve({
     root: ROOT,
-    mounts: { '/our-models/': path.join(CACHE, 'models'), '/images/': path.join(ROOT, 'weights/samples') },
+    mounts: {
+      [`/our-models/${EMBEDDED}/q8/`]: path.join(ROOT, 'weights', EMBEDDED),
+      '/our-models/': path.join(CACHE, 'models'),
+      '/images/': path.join(ROOT, 'weights/samples'),
+    },
   });
   const page = query =>
     `${site.url}${BUNDLE}/bench.html?${new URLSearchParams({ n: options.n, warm: options.warm, image: `/images/${samples[0].file}`, ...query })}`;
   try {
     for (const name of list('models'))
-      for (const dtype of list('dtypes')) {
+      for (const dtype of name === EMBEDDED ? ['q8'] : list('dtypes')) {
         const model = `/our-models/${name}/${dtype}/`,
           label = `${name} ${dtype}`;
         for (const module of list('modules'))
@@ -153,8 +165,10 @@ async function measure() {
         const again = await visit(page({ mode: 'cold', model, dtype, threads: 1 }), profile);
         row(`${label}, page opened to first answer, cached`, again.total_ms, 'ms', `renderer peak ${again.peak_MB.toFixed(0)} MB`);
         fs.rmSync(profile, { recursive: true, force: true });
-        await memory(path.join(CACHE, 'models', name, dtype), label);
+        await memory(name === EMBEDDED ? path.join(ROOT, 'weights', EMBEDDED) : path.join(CACHE, 'models', name, dtype), label);
       }
+    share('image, 1 thread, best module');
+    share('10 new labels');
   } finally {
     await site.close();
   }

@@ -28,13 +28,33 @@ describe('the embedded model in int8', () => {
   });
 
   test('texts: cosine to f32 in PyTorch at least 0.995', async () => {
-    const texts = Object.keys(expected.texts);
+    const texts = Object.keys(expected.texts).filter(text => text.trim() && expected.norms[text] >= 1); // the others mean nothing to it
     assert.ok(texts.length >= 6);
     const embeddings = await clip.encode(texts);
     texts.forEach((text, i) => {
       const [[cosine]] = Clip.similarity([embeddings[i]], [Float32Array.from(expected.texts[text])]);
       assert.ok(cosine >= 0.995, `${JSON.stringify(text)}: ${cosine}`);
     });
+  });
+
+  test('texts: as long as in PyTorch within a tenth, which tells what the model was taught', async () => {
+    const texts = Object.keys(expected.norms).filter(text => text.trim());
+    for (const text of texts) {
+      const length = Math.hypot(...(await clip.encode(text)));
+      assert.ok(Math.abs(length / expected.norms[text] - 1) <= 0.1, `${JSON.stringify(text)}: ${length}, not ${expected.norms[text]}`);
+      assert.equal(await clip.isUnknown(text), length < /** @type {any} */ (clip.info.knowledge).min_norm);
+    }
+    for (const known of ['dog', 'kimchi', 'a school bus', '김치', '고양이']) assert.equal(await clip.isUnknown(known), false, known);
+    for (const unknown of ['xqzvwk', 'democracy']) assert.equal(await clip.isUnknown(unknown), true, unknown);
+  });
+
+  test('scores are probabilities of each label by itself', async () => {
+    const picture = new URL(`../../weights/samples/school-bus.jpg`, import.meta.url);
+    const [right, wrong] = await clip.classify(picture, ['kimchi', 'school bus']);
+    assert.equal(right.label, 'school bus');
+    assert.ok(right.score > 0.5 && wrong.score < 0.1, JSON.stringify([right, wrong]));
+    const [alone] = await clip.classify(picture, ['kimchi']);
+    assert.ok(Math.abs(alone.score - wrong.score) < 1e-6);
   });
 
   test('each sample picture gets the first of its labels', async () => {

@@ -42,6 +42,7 @@ test('it carries what it needs and nothing else', () => {
     'web/wasm/clip-relaxed-threads.wasm',
     'web/wasm/NOTICES.txt',
     'weights/clip-mini/clip.json',
+    'weights/clip-mini/LICENSE-Apache-2.0.txt', // of the image tower's trunk
     'README.md',
     'LICENSE',
   ])
@@ -76,7 +77,7 @@ import { Clip, ClipError, pipeline, type Score } from 'clip-wasm';
 const clip: Clip = await Clip.load(undefined, { dtype: 'q8', onProgress: p => { if (p.phase === 'warning') p.code; else p.loaded; } });
 const one: Score[] = await clip.classify(new Blob([]), ['a', 'b'], { template: 'a photo of {}', top: 1 });
 const many: Score[][] = await clip.classify([new Blob([])], ['a']);
-const guess: boolean = clip.isUnknown('a');
+const guess: boolean = await clip.isUnknown('a');
 const vector: Float32Array = await clip.encode('a dog');
 const vectors: Float32Array[] = await clip.encode(['a dog', new Blob([])]);
 const rows: Float32Array[] = Clip.similarity(vector, vectors);

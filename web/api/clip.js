@@ -112,7 +112,8 @@ export class Clip {
    * Ranks labels for one picture, or for several (then the answer has a list for each).
    * @template {ImageInput | readonly ImageInput[] | FileList} I
    * @param {I} image @param {readonly string[]} labels @param {ClassifyOptions} [options]
-   * @returns {Promise<I extends readonly any[] | FileList ? Score[][] : Score[]>} best first; the scores of a picture add up to 1
+   * @returns {Promise<I extends readonly any[] | FileList ? Score[][] : Score[]>} best first; the scores of a picture add up to 1, or
+   *   each is the probability that its label fits, if the model was trained for that (`info.logitBias`)
    */
   async classify(image, labels, options) {
     const { template, top, scores: kind, threshold, ...run } = optionsOf('classify', options);
@@ -214,13 +215,17 @@ export class Clip {
   }
 
   /**
-   * Whether the model lists the words that it was taught (`info.concepts`) and a label is none of them: its score then says nothing
-   * about the picture. Case, space around it, an article before it and the plural make no difference. False for models without a list.
-   * @param {string} label @returns {boolean}
+   * Whether a label is nothing that the model was taught, so that its score says nothing about the picture. A model may list its words
+   * (`info.concepts`; case, space around it, an article before it and the plural make no difference); of others it may tell by itself whether
+   * they are like something that it knows (`info.knowledge`: of what is not it makes a short embedding). False for models without either.
+   * @param {string} label @returns {Promise<boolean>}
    */
-  isUnknown(label) {
+  async isUnknown(label) {
     if (typeof label !== 'string') throw new ClipError('bad-label', 'A label is a string.');
-    return this.#unknown(label);
+    const { concepts, knowledge } = this.info;
+    const unlisted = this.#unknown(label);
+    if (!knowledge || (concepts?.length && !unlisted)) return unlisted;
+    return Math.hypot(...(await this.encode(label))) < knowledge.min_norm;
   }
 
   /** Frees the model. Calls that still run reject. */

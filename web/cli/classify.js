@@ -13,11 +13,12 @@ import { writeSidecar } from './xmp.js';
  *  threads?: string, workers?: string }} Values */
 
 /** @param {string[]} strangers labels @param {import('../index.js').ClipInfo} info of the model that does not know them */
-function warningOf(strangers, { name, concepts = [] }) {
+function warningOf(strangers, { name, concepts }) {
   const [few, more] = [strangers.slice(0, 3), strangers.length - 3];
   const which = few.map(label => JSON.stringify(label)).join(', ') + (more > 0 ? ` and ${more} more` : '');
   const [are, scores] = strangers.length > 1 ? ['are', 'their scores are guesses'] : ['is', 'its score is a guess'];
-  return `${which} ${are} not among the ${concepts.length} words that ${name} was taught: ${scores}, not knowledge.`;
+  const words = concepts ? `the ${concepts.length} words that ${name} was taught` : `what ${name} was taught`;
+  return `${which} ${are} not among ${words}: ${scores}, not knowledge.`;
 }
 
 /** @param {string | undefined} text */
@@ -80,7 +81,8 @@ export async function classify(values, names) {
   const writer = writerOf(values, labels);
 
   const clip = await load(values);
-  const strangers = new Set(labels.filter(label => clip.isUnknown(label)));
+  const unknown = await Promise.all(labels.map(label => clip.isUnknown(label)));
+  const strangers = new Set(labels.filter((_, i) => unknown[i]));
   writer.begin?.();
   const status = await forEach(
     'looking at',

@@ -258,6 +258,8 @@ async function update() {
       drawRun();
       return mine === turn;
     });
+    const strangers = await model.ask(labels.filter(({ examples }) => !examples).map(({ name }) => name));
+    if (strangers) chips.draw();
     if (mine !== turn) return;
     fresh = [];
     if (!(await answers.update(model, labels, rules(), library.photos))) return;

@@ -65,11 +65,21 @@ export class Model {
     return `${fingerprint || id} ${dtype}`;
   }
 
-  /** Whether a label is a word that the model was not taught. @param {string} name */
+  /** Whether a label is nothing that the model was taught; no, as long as it was not asked. @param {string} name */
   isUnknown(name) {
-    let unknown = this.#unknown.get(name);
-    if (unknown === undefined) this.#unknown.set(name, (unknown = this.clip.isUnknown(name)));
-    return unknown;
+    return this.#unknown.get(name) ?? false;
+  }
+
+  /** Asks the model which labels it was not taught. @param {string[]} names @returns {Promise<boolean>} whether there are more of them now */
+  async ask(names) {
+    let more = false;
+    for (const name of names) {
+      if (this.#unknown.has(name)) continue;
+      const unknown = await this.clip.isUnknown(name);
+      this.#unknown.set(name, unknown);
+      more ||= unknown;
+    }
+    return more;
   }
 
   /** Vectors of texts that were computed already. @param {string} text */

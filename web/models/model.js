@@ -29,6 +29,7 @@ import { sumOfText } from './sum.js';
  * @property {number} logit_scale factor of the cosines before the softmax, or sigmoid
  * @property {number} [logit_bias] what is added to that; models that have it were trained with a sigmoid
  * @property {{ vision?: TowerFiles, text?: TowerFiles }} towers
+ * @property {{ min_norm: number }} [knowledge] of a model whose text embeddings are shorter than that for what it was never taught
  * @property {string[]} [concepts] what a small model knows, for people
  * @property {TowerKind[]} [kinds] the towers that the model has, both where absent
  */
@@ -86,6 +87,10 @@ export function checkManifest(value, label = 'clip.json') {
   need(m.logit_bias === undefined || (typeof m.logit_bias === 'number' && Math.abs(m.logit_bias) <= 1e4), '"logit_bias" is not a number');
   for (const key of ['license', 'origin']) need(m[key] === undefined || typeof m[key] === 'string', `"${key}" is not a string`);
   if (m.preprocess !== undefined) checkPreprocess(m.preprocess, label);
+  need(
+    m.knowledge === undefined || (isObject(m.knowledge) && m.knowledge.min_norm > 0 && m.knowledge.min_norm < 1e6),
+    '"knowledge.min_norm" is not a number above 0',
+  );
   const isText = (/** @type {unknown} */ x) => typeof x === 'string' && x.length <= 200;
   need(
     m.concepts === undefined || (Array.isArray(m.concepts) && m.concepts.length <= 10_000 && m.concepts.every(isText)),
@@ -120,8 +125,22 @@ export function checkManifest(value, label = 'clip.json') {
       kept[dtype] = { file: f.file, bytes: f.bytes, chunk: f.chunk, sha256: [...f.sha256] };
     }
   }
-  const { name, license, origin, config, preprocess, logit_scale, logit_bias, concepts, kinds } = m;
-  return { format: 'clip-wasm', version: 1, name, license, origin, config, preprocess, logit_scale, logit_bias, towers, concepts, kinds };
+  const { name, license, origin, config, preprocess, logit_scale, logit_bias, concepts, knowledge, kinds } = m;
+  return {
+    format: 'clip-wasm',
+    version: 1,
+    name,
+    license,
+    origin,
+    config,
+    preprocess,
+    logit_scale,
+    logit_bias,
+    towers,
+    concepts,
+    knowledge,
+    kinds,
+  };
 }
 
 /** @param {any} p @param {string} label */

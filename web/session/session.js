@@ -42,7 +42,7 @@ import { Store, labelPrefix } from '../models/store.js';
 
 /** What a loaded model says about itself.
  * @typedef {{ id: string, name: string, license?: string, origin?: string, dtype: Dtype, threads: number, kernels: string,
- *  concepts?: string[], preprocess?: import('../models/model.js').Preprocess, logitScale: number, logitBias: number | null,
+ *  concepts?: string[], knowledge?: { min_norm: number }, preprocess?: import('../models/model.js').Preprocess, logitScale: number, logitBias: number | null,
  *  fingerprint: string }} SessionInfo scores are softmax(logitScale * cosines), or one by one sigmoid(logitScale * cosine + logitBias) where
  *  the model has such a bias; the fingerprint is the image tower's, '' where nothing tells one from another. What a foreign file says is
  *  known once it is loaded, see Clip.prepare */
@@ -181,9 +181,10 @@ export class Session {
       threads: this.#engine.threads,
       kernels: this.#engine.kernels,
       concepts: manifest.concepts,
+      knowledge: manifest.knowledge,
       preprocess: manifest.preprocess,
       logitScale: manifest.logit_scale,
-      logitBias: /** @type {any} */ (manifest).logit_bias ?? null,
+      logitBias: manifest.logit_bias ?? null,
       fingerprint: this.#fingerprint('vision'),
     };
   }

@@ -109,7 +109,8 @@ export const isOpenClip = json => isObject((json.model_cfg ?? json).vision_cfg);
 
 /**
  * @param {Record<string, any>} json @param {string} file
- * @returns {{ config: Record<string, any>, imageSize: number, preprocess: import('./preprocess.js').Preprocess, clean?: string }} clean: what
+ * @returns {{ config: Record<string, any>, imageSize: number, preprocess: import('./preprocess.js').Preprocess, clean?: string,
+ *   knowledge?: { min_norm: number } }} clean: what
  *   OpenCLIP does to texts before a tokenizer of transformers' sees them
  */
 export function readOpenClip(json, file) {
@@ -132,9 +133,9 @@ export function readOpenClip(json, file) {
   keys.get('init_logit_scale');
   keys.get('init_logit_bias'); // the weights have what became of it
   keys.get('nonscalar_logit_scale');
-  keys.get('custom'); // what its makers say besides, of which OpenCLIP makes nothing
+  const { knowledge } = keys.get('custom') ?? {}; // what its makers say besides; of the rest nobody makes anything
   if (json.model_cfg === undefined) keys.get('preprocess_cfg');
   keys.end(INERT);
   const { image_size: imageSize } = config.vision_cfg;
-  return { config, imageSize, preprocess: ofOpenClip(json.preprocess_cfg, imageSize, file), clean: bert?.clean };
+  return { config, imageSize, preprocess: ofOpenClip(json.preprocess_cfg, imageSize, file), clean: bert?.clean, knowledge };
 }

@@ -54,7 +54,7 @@ export async function readModel(source, { signal, dtype = 'q8' } = {}) {
     if (folder && (await otherModules(read)) === null) break;
     const found = await readFolder(read, folder);
     if (!found) continue;
-    const { form, config, preprocess, kinds, clean } = found;
+    const { form, config, preprocess, kinds, clean, knowledge } = found;
     const manifest = checkManifest({
       format: 'clip-wasm',
       version: 1,
@@ -65,6 +65,7 @@ export async function readModel(source, { signal, dtype = 'q8' } = {}) {
       logit_scale: 100,
       towers: {},
       kinds: kinds.length === 1 ? kinds : undefined,
+      knowledge,
     });
     const weights = await findWeights(source, { folder, form, dtype, names, signal });
     return { form, manifest, config: configOf(manifest), folder, weights, clean };
@@ -96,7 +97,7 @@ async function otherModules(read) {
 }
 
 /** @param {(file: string) => Promise<Record<string, any> | null>} read @param {string} folder
- *  @returns {Promise<{ form: 'hugging-face' | 'open-clip', config: any, preprocess: import('./preprocess.js').Preprocess, kinds: TowerKind[], clean?: string } | null>} */
+ *  @returns {Promise<{ form: 'hugging-face' | 'open-clip', config: any, preprocess: import('./preprocess.js').Preprocess, kinds: TowerKind[], clean?: string, knowledge?: { min_norm: number } } | null>} */
 async function readFolder(read, folder) {
   const config = await read(`${folder}config.json`);
   const openClip = folder ? null : await read('open_clip_config.json');
@@ -122,5 +123,6 @@ async function readFolder(read, folder) {
     preprocess: immich ? ofOpenClip(immich, found.imageSize, 'visual/preprocess_cfg.json') : preprocess,
     kinds: ['vision', 'text'],
     clean: found.clean,
+    knowledge: found.knowledge,
   };
 }
