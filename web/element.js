@@ -29,7 +29,7 @@
  *
  * What the element contains replaces the words of the drop zone.
  */
-import { joinLabels, splitLabels } from './labels.js';
+import { joinLabels, splitLabels } from './api/labels.js';
 import { Clip, DEFAULT_TEMPLATE } from './index.js';
 
 /** @typedef {import('./pictures/input.js').ImageInput} ImageInput */

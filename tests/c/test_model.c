@@ -303,8 +303,8 @@ static void wrong_tensors_are_named(void **state) {
     char detail[CLIP_TENSOR_NAME];
     assert_int_equal(load_spoiled(put_nan, detail), CLIP_ERROR_VALUE);
     assert_string_equal(detail, FC1);
-    assert_int_equal(load_spoiled(rename_tensor, detail), CLIP_ERROR_MISSING);
-    assert_string_equal(detail, "visual.transformer.resblocks.1.mlp.c_fc.weight");
+    assert_int_equal(load_spoiled(rename_tensor, detail), CLIP_ERROR_UNKNOWN);
+    assert_string_equal(detail, "vision_model.encoder.layers.1.mlp.fcX.weight");
     assert_int_equal(load_spoiled(change_shape, detail), CLIP_ERROR_SHAPE);
     assert_string_equal(detail, FC1);
     assert_int_equal(load_spoiled(change_dtype, detail), CLIP_ERROR_DTYPE);

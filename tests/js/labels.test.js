@@ -1,7 +1,7 @@
 /** Lists of labels as people have them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { joinLabels, splitLabels } from '../../web/labels.js';
+import { joinLabels, splitLabels } from '../../web/api/labels.js';
 
 test('lists are split where people put something between', () => {
   for (const [text, labels] of [

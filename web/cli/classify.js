@@ -1,5 +1,5 @@
 /** classify: what is in photos, one or thousands, as text, CSV or JSON; and putting them into folders, or words into sidecars. */
-import { splitLabels } from '../labels.js';
+import { splitLabels } from '../api/labels.js';
 import { csvLine } from './csv.js';
 import { findPhotos, isAddress } from './photos.js';
 import { Sorter } from './sort.js';

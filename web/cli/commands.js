@@ -1,7 +1,7 @@
 /**
  * The commands, their options and their help.
  *
- * The room cli/: the command line, on top of the faces. It may use engine/, models/, pictures/ and session/.
+ * The room cli/: the command line, on top of the faces. It may use api/, engine/, models/, pictures/ and session/.
  */
 import { classify } from './classify.js';
 import { embed } from './embed.js';

@@ -1,7 +1,7 @@
 /**
  * The page: photos and labels come in, go to the model, and what it says is shown. The state is here, each part has its own file.
  *
- * The room demo/: the page, which uses the package as any page would, through its faces. It may use no other room.
+ * The room demo/: the page, which uses the package as any page would, through its faces. It may use api/.
  */
 import { Answers } from './answers.js';
 import { Camera } from './camera.js';

@@ -1,5 +1,5 @@
 /** Labels as people type and paste them: split where they mean to, cleaned, each once. */
-import { isBetween, splitLabels } from '../labels.js';
+import { isBetween, splitLabels } from '../api/labels.js';
 
 /** @typedef {{ name: string, examples: any[] | null }} Label a word; or, with examples, what those photos have in common */
 
