@@ -29,6 +29,7 @@
 #include "status.h"
 #include "tokenizer/tokenizer.h"
 #include "towers/tower.h"
+#include "weights/catalog.h"
 #include "weights/converter.h"
 
 /* ---- engine: the kernels chosen for this machine, and the threads ---- */

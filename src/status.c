@@ -6,7 +6,7 @@ const char *clip_status_text(clip_status status) {
     case CLIP_IGNORED: return "not used by this model";
     case CLIP_ERROR_MEMORY: return "not enough memory";
     case CLIP_ERROR_ARGUMENT: return "invalid argument";
-    case CLIP_ERROR_FORMAT: return "not a valid safetensors file";
+    case CLIP_ERROR_FORMAT: return "damaged, or not of the form that it should have";
     case CLIP_ERROR_CONFIG: return "not a usable model configuration";
     case CLIP_ERROR_SHAPE: return "tensor has a shape that does not fit the configuration";
     case CLIP_ERROR_DTYPE: return "tensor has an element type that cannot be used";
@@ -17,7 +17,7 @@ const char *clip_status_text(clip_status status) {
     case CLIP_ERROR_IMAGE_SIZE: return "image has no pixels or too many";
     case CLIP_ERROR_MERGES: return "not a valid merges list";
     case CLIP_ERROR_TEXT: return "text is not well-formed UTF-8";
-    case CLIP_ERROR_UNKNOWN: return "tensor is of a kind that this architecture does not have";
+    case CLIP_ERROR_UNKNOWN: return "not known to this architecture, which would compute something else";
     case CLIP_ERROR_TOKENIZER: return "not a tokenizer that can be used";
     }
     return "unknown error";

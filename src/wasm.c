@@ -218,3 +218,50 @@ EXPORT(converter_logit_bias) float clip_wasm_converter_logit_bias(const clip_con
 EXPORT(converter_logit_scale) float clip_wasm_converter_logit_scale(const clip_converter *converter) {
     return clip_converter_logit_scale(converter);
 }
+
+/* ---- catalogs: files of other forms as one safetensors file ---- */
+
+EXPORT(catalog_create) int32_t clip_wasm_catalog_create(clip_catalog **out) { return clip_catalog_create(out); }
+EXPORT(catalog_destroy) void clip_wasm_catalog_destroy(clip_catalog *catalog) { clip_catalog_destroy(catalog); }
+EXPORT(catalog_open) int32_t clip_wasm_catalog_open(clip_catalog *catalog, uint32_t form, double bytes) {
+    uint64_t size;
+    clip_status status = whole(bytes, &size);
+    return status == CLIP_OK ? clip_catalog_open(catalog, (clip_file_form)form, size) : status;
+}
+EXPORT(catalog_want) int32_t clip_wasm_catalog_want(const clip_catalog *catalog, double *range) {
+    uint64_t offset = 0, length = 0;
+    int more = clip_catalog_want(catalog, &offset, &length);
+    range[0] = (double)offset;
+    range[1] = (double)length;
+    return more;
+}
+EXPORT(catalog_push) int32_t clip_wasm_catalog_push(clip_catalog *catalog, const uint8_t *bytes, size_t length) {
+    return clip_catalog_push(catalog, bytes, length);
+}
+EXPORT(catalog_detail) const char *clip_wasm_catalog_detail(const clip_catalog *catalog) { return clip_catalog_detail(catalog); }
+EXPORT(catalog_finish) int32_t clip_wasm_catalog_finish(clip_catalog *catalog) { return clip_catalog_finish(catalog); }
+EXPORT(catalog_header) const uint8_t *clip_wasm_catalog_header(const clip_catalog *catalog, size_t *length) {
+    return clip_catalog_header(catalog, length);
+}
+EXPORT(catalog_bytes) double clip_wasm_catalog_bytes(const clip_catalog *catalog) { return (double)clip_catalog_bytes(catalog); }
+EXPORT(catalog_count) size_t clip_wasm_catalog_count(const clip_catalog *catalog) { return clip_catalog_count(catalog); }
+/* out receives nine f64: begin, end, kind, external, file, offset, skip, unit, expanded. */
+EXPORT(catalog_part) void clip_wasm_catalog_part(const clip_catalog *catalog, size_t i, double *out) {
+    const clip_part *part = clip_catalog_part(catalog, i);
+    if (!part) return;
+    const double all[9] = {
+        (double)part->tensor.begin, (double)part->tensor.end, part->kind,         part->external,        part->file,
+        (double)part->offset,       (double)part->skip,       (double)part->unit, (double)part->expanded};
+    for (int k = 0; k < 9; k++) out[k] = all[k];
+}
+EXPORT(catalog_external) const char *clip_wasm_catalog_external(const clip_catalog *catalog, size_t i) {
+    return clip_catalog_external(catalog, i);
+}
+EXPORT(catalog_expand)
+int32_t clip_wasm_catalog_expand(const clip_catalog *catalog, size_t i, double first, double count, const uint8_t *from,
+                                 uint8_t *to) {
+    uint64_t begin, units;
+    clip_status status = whole(first, &begin);
+    if (status == CLIP_OK) status = whole(count, &units);
+    return status == CLIP_OK ? clip_catalog_expand(catalog, i, begin, units, from, to) : status;
+}

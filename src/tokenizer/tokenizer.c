@@ -20,8 +20,39 @@ static const char START[] = "<|startoftext|>", END[] = "<|endoftext|>";
 
 struct clip_tokenizer {
     clip_merges merges;
+    uint32_t *ids;           /* (symbols + 2) of entries that are numbered otherwise, or NULL; owned */
+    uint32_t vocabulary;     /* with ids: one more than the largest */
     clip_subwords *subwords; /* owned; NULL: CLIP's own, by its merges */
 };
+
+/* Where the line "#ids" begins, with the newline before it, or length. */
+static size_t find_ids(const char *text, size_t length) {
+    static const char MARK[] = "\n#ids ";
+    const size_t size = sizeof MARK - 1;
+    for (const char *at = text; (at = memchr(at, '\n', length - (size_t)(at - text))); at++) {
+        if (length - (size_t)(at - text) < size) break;
+        if (memcmp(at, MARK, size) == 0) return (size_t)(at - text);
+    }
+    return length;
+}
+
+/* Reads the ids, as many as there are entries, separated by spaces. */
+static clip_status read_ids(clip_tokenizer *tokenizer, const char *text, size_t length) {
+    const uint32_t entries = tokenizer->merges.symbols + 2;
+    tokenizer->ids = malloc(entries * sizeof *tokenizer->ids);
+    if (!tokenizer->ids) return CLIP_ERROR_MEMORY;
+    size_t at = 0;
+    for (uint32_t i = 0; i < entries; i++) {
+        uint32_t id = 0, digits = 0;
+        while (at < length && text[at] == ' ') at++;
+        for (; at < length && text[at] >= '0' && text[at] <= '9' && digits < 8; at++, digits++)
+            id = id * 10 + (uint32_t)(text[at] - '0');
+        if (digits == 0 || (at < length && text[at] != ' ' && text[at] != '\n')) return CLIP_ERROR_MERGES;
+        tokenizer->ids[i] = id;
+        if (id >= tokenizer->vocabulary) tokenizer->vocabulary = id + 1;
+    }
+    return CLIP_OK;
+}
 
 clip_status clip_tokenizer_create(clip_tokenizer **out, const char *merges, size_t length, uint32_t vocabulary) {
     *out = NULL;
@@ -29,10 +60,12 @@ clip_status clip_tokenizer_create(clip_tokenizer **out, const char *merges, size
     if (vocabulary && vocabulary < CLIP_FIRST_MERGE + 2) return CLIP_ERROR_MERGES;
     clip_tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
     if (!tokenizer) return CLIP_ERROR_MEMORY;
+    const size_t list = find_ids(merges, length);
     clip_status status =
-        clip_merges_read(&tokenizer->merges, merges, length, vocabulary ? vocabulary - CLIP_FIRST_MERGE - 2 : UINT32_MAX);
+        clip_merges_read(&tokenizer->merges, merges, list, vocabulary ? vocabulary - CLIP_FIRST_MERGE - 2 : UINT32_MAX);
+    if (status == CLIP_OK && list < length) status = read_ids(tokenizer, merges + list + 6, length - list - 6);
     if (status != CLIP_OK) {
-        free(tokenizer);
+        clip_tokenizer_destroy(tokenizer);
         return status;
     }
     *out = tokenizer;
@@ -44,6 +77,7 @@ void clip_tokenizer_destroy(clip_tokenizer *tokenizer) {
     clip_merges_free(&tokenizer->merges);
     if (tokenizer->subwords) clip_subwords_close(tokenizer->subwords);
     free(tokenizer->subwords);
+    free(tokenizer->ids);
     free(tokenizer);
 }
 
@@ -69,7 +103,8 @@ uint32_t clip_tokenizer_padding(const clip_tokenizer *tokenizer, int *left) {
 }
 
 uint32_t clip_tokenizer_vocabulary(const clip_tokenizer *tokenizer) {
-    return tokenizer->subwords ? clip_subwords_vocabulary(tokenizer->subwords) : tokenizer->merges.symbols + 2;
+    if (tokenizer->subwords) return clip_subwords_vocabulary(tokenizer->subwords);
+    return tokenizer->ids ? tokenizer->vocabulary : tokenizer->merges.symbols + 2;
 }
 
 /* ---- ids so far, and scratch for one word ---- */
@@ -287,5 +322,6 @@ clip_status clip_tokenizer_encode(const clip_tokenizer *tokenizer, const char *t
     if (status != CLIP_OK) return status;
     ids[e.count++] = tokenizer->merges.symbols + 1;
     *count = e.count;
+    for (size_t i = 0; tokenizer->ids && i < e.count; i++) ids[i] = tokenizer->ids[ids[i]];
     return CLIP_OK;
 }

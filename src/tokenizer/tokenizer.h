@@ -22,7 +22,8 @@ typedef struct clip_tokenizer clip_tokenizer;
 
 /* Reads a merges list (the text of merges.txt or bpe_simple_vocab: a "#version" line or not, then "left right" a line; OpenAI's
  * file has more lines than its vocabulary uses: `vocabulary` entries, specials included, or 0 to take all lines).
- * Also takes a kept form, see clip_tokenizer_open, since files of ours carry either. Keeps nothing of `merges`. Free with clip_tokenizer_destroy. CLIP_ERROR_MERGES if malformed. */
+ * After the list there may be a line "#ids" and the ids of all entries, in the list's order, for a vocabulary that numbers them
+ * otherwise. Also takes a kept form, see clip_tokenizer_open, since files of ours carry either. Keeps nothing of `merges`. Free with clip_tokenizer_destroy. CLIP_ERROR_MERGES if malformed. */
 clip_status clip_tokenizer_create(clip_tokenizer **tokenizer, const char *merges, size_t length, uint32_t vocabulary);
 void clip_tokenizer_destroy(clip_tokenizer *tokenizer);
 
@@ -59,7 +60,7 @@ clip_status clip_tokenizer_open(clip_tokenizer **tokenizer, const uint8_t *kept,
 /* The id that fills texts up to a model's context, or UINT32_MAX; *left: in front. */
 uint32_t clip_tokenizer_padding(const clip_tokenizer *tokenizer, int *left);
 
-/* Number of entries; CLIP's last two are <|startoftext|> and <|endoftext|>. */
+/* Number of entries, or one more than the largest id; CLIP's last two are <|startoftext|> and <|endoftext|>. */
 uint32_t clip_tokenizer_vocabulary(const clip_tokenizer *tokenizer);
 
 /* Encodes `text` (UTF-8, `length` bytes) into at most `capacity` (>= 2) ids: start, ..., end, or what the file puts around a text.

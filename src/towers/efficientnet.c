@@ -115,7 +115,7 @@ static clip_status layout(void *model, const clip_kernels *kernels, clip_arena *
     if (precision == CLIP_Q4) precision = CLIP_Q8; /* int4 is for transformers' blocks */
     *net = (efficientnet){.config = *config, .precision = precision, .count = list_blocks(config, NULL)};
     clip_linear_layout(&net->stem, kernels, arena, PATCH, STEM, CLIP_F32);
-    net->blocks = clip_arena_take(arena, net->count, sizeof *net->blocks);
+    net->blocks = clip_arena_take_structures(arena, net->count, sizeof *net->blocks);
     block measured[64];
     block *blocks = net->blocks ? net->blocks : measured;
     list_blocks(config, blocks);

@@ -119,7 +119,7 @@ static void translate(char *to, const char *name) {
 }
 
 void clip_name_canonical(clip_tensor_name *out, const char *name) {
-    static const char SCALE[] = ".scale";
+    static const char SCALE[] = ".scale", TURNED[] = ".transposed";
     char base[CLIP_TENSOR_NAME];
     size_t length = strlen(name);
     out->scales = length > sizeof SCALE - 1 && strcmp(name + length - (sizeof SCALE - 1), SCALE) == 0;
@@ -127,11 +127,14 @@ void clip_name_canonical(clip_tensor_name *out, const char *name) {
     if (length >= sizeof base) length = sizeof base - 1;
     memcpy(base, name, length);
     base[length] = 0;
+    /* catalog.h names so what a file of another form has the other way round */
+    int turned = length > sizeof TURNED - 1 && strcmp(base + length - (sizeof TURNED - 1), TURNED) == 0;
+    if (turned) base[length - (sizeof TURNED - 1)] = 0;
     /* What OpenCLIP calls a custom text tower has the same parts as the other, in a module of its own. */
     translate(out->name, begins(base, "text.") ? base + 5 : base);
     /* OpenAI keeps its two projections as (in, out) matrices, Hugging Face as linear layers. */
-    out->transposed =
-        strcmp(base, "visual.proj") == 0 || strcmp(base, "text_projection") == 0 || strcmp(base, "text.text_projection") == 0;
+    out->transposed = turned || strcmp(base, "visual.proj") == 0 || strcmp(base, "text_projection") == 0 ||
+                      strcmp(base, "text.text_projection") == 0;
     /* Everything under a tower's prefix is the tower's, so that what it does not know is noticed. */
     static const char *const VISION[] = {"visual.", "vision_model.", "visual_projection."};
     static const char *const TEXT[] = {"transformer.",    "token_embedding.", "positional_embedding", "ln_final.",
@@ -155,5 +158,6 @@ clip_precision clip_name_precision(const clip_tensor_name *name, const clip_tens
     int matrix = tensor->dimensions >= 2 && (ends(name->name, ".weight") || ends(name->name, "in_proj_weight") ||
                                              strcmp(name->name, "visual.proj") == 0 || strcmp(name->name, "text_projection") == 0);
     if (!matrix || asked == CLIP_F32 || ends(name->name, "conv_stem.weight") || clip_name_is_half(name, asked)) return CLIP_F32;
-    return asked == CLIP_Q4 && strstr(name->name, "resblocks.") && tensor->shape[1] % CLIP_Q4_BLOCK == 0 ? CLIP_Q4 : CLIP_Q8;
+    return asked == CLIP_Q4 && strstr(name->name, "resblocks.") && tensor->shape[!name->transposed] % CLIP_Q4_BLOCK == 0 ? CLIP_Q4
+                                                                                                                         : CLIP_Q8;
 }

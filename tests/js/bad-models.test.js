@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { checkManifest } from '../../web/models/model.js';
 import { Clip, ClipError } from '../../web/node.js';
-import { CONFIG, MERGES, f32Tensor, makeFolder, makeModel, makeOwnModel, makePicture } from './helpers/model.js';
+import { CONFIG, MERGES, f32Tensor, makeFolder, makeModel, makeOwnModel } from './helpers/model.js';
 
-const photo = makePicture();
 /** @param {string} code @param {RegExp} [pattern] */
 const failing =
   (code, pattern = /./) =>
@@ -91,9 +90,7 @@ describe('weights that lie', () => {
   });
   test('a missing tensor, named', async () => {
     const folder = await makeModel({ change: t => delete t['text_model.encoder.layers.1.mlp.fc2.weight'] });
-    const clip = await Clip.load(folder);
-    assert.equal((await clip.encode(photo)).length, 16, 'the vision tower is complete');
-    await assert.rejects(clip.encode('a dog'), failing('missing-tensor', /1.*(fc2|c_proj)/));
+    await assert.rejects(Clip.load(folder), failing('missing-tensor', /1.*(fc2|c_proj)/));
   });
   test('weights that are not numbers', async () => {
     for (const bad of [NaN, Infinity]) {

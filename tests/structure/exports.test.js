@@ -59,9 +59,9 @@ for (const name of ['simd', 'relaxed', 'simd-threads', 'relaxed-threads'])
   });
 
 it('every exported function is called by web/engine/', () => {
-  const code = ['engine', 'instance', 'tower'].map(name => readFileSync(file(`engine/${name}.js`), 'utf8')).join('');
-  const parts = ['tower', 'converter']
-    .map(prefix => code.replaceAll(/this\.run\('/g, `'${prefix}_`).replaceAll(/\$\{this\.prefix\}/g, prefix))
+  const code = ['catalog', 'engine', 'instance', 'tower'].map(name => readFileSync(file(`engine/${name}.js`), 'utf8')).join('');
+  const parts = ['tower', 'converter', 'catalog']
+    .map(prefix => code.replaceAll(/this\.#?run\('/g, `'${prefix}_`).replaceAll(/\$\{this\.prefix\}/g, prefix))
     .join('');
   const idle = Object.keys(listed).filter(name => !new RegExp(`['\`.]${name}\\b`).test(parts));
   assert.deepEqual(idle, []);

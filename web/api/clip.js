@@ -3,6 +3,7 @@ import { FEW } from '../session/pool.js';
 import { unknownTo } from '../models/concepts.js';
 import { ClipError } from '../error.js';
 import { eachOf, embeddingsOf, guarded, isList, labelsOf, optionsOf, templatesOf, textsOf, towersOf } from './arguments.js';
+import { isSet, setOf } from './templates.js';
 import { prepare } from '../pictures/input.js';
 import { specOf } from '../models/sources/spec.js';
 import { Store } from '../models/store.js';
@@ -117,7 +118,13 @@ export class Clip {
    */
   async classify(image, labels, options) {
     const { template, top, scores: kind, threshold, ...run } = optionsOf('classify', options);
-    const question = { labels: labelsOf(labels), templates: templatesOf(template, DEFAULT_TEMPLATE), top, scores: kind, threshold };
+    const question = {
+      labels: labelsOf(labels),
+      templates: templatesOf(isSet(template) ? await setOf(template) : template, DEFAULT_TEMPLATE),
+      top,
+      scores: kind,
+      threshold,
+    };
     const inputs = isList(image) ? [.../** @type {any[]} */ (image)] : [image];
     const scores = this.#isBatch(inputs)
       ? await allOf(this.#classifyEach(inputs, question, { signal: run.signal }), 'ranking')
@@ -156,7 +163,13 @@ export class Clip {
    */
   async *classifyEach(images, labels, options) {
     const { template, top, scores, threshold, ...each } = optionsOf('classifyEach', options);
-    const question = { labels: labelsOf(labels), templates: templatesOf(template, DEFAULT_TEMPLATE), top, scores, threshold };
+    const question = {
+      labels: labelsOf(labels),
+      templates: templatesOf(isSet(template) ? await setOf(template) : template, DEFAULT_TEMPLATE),
+      top,
+      scores,
+      threshold,
+    };
     yield* this.#classifyEach(eachOf(images, 'classifyEach'), question, each);
   }
 
@@ -258,6 +271,12 @@ export class Clip {
         return row.reduce((sum, value, i) => sum + value * column[i], 0);
       }),
     );
+  }
+
+  /** The same, for those who come from sentence-transformers. @param {Float32Array | Float32Array[]} a
+   *  @param {Float32Array | Float32Array[]} b @returns {Float32Array[]} */
+  similarity(a, b) {
+    return Clip.similarity(a, b);
   }
 
   /** What is kept in IndexedDB. */

@@ -37,7 +37,8 @@
 /** @typedef {{ signal?: AbortSignal, onProgress?: (progress: DownloadProgress) => void }} RunOptions */
 /**
  * @typedef {RunOptions & { template?: string | readonly string[], top?: number, scores?: 'softmax' | 'sigmoid' | 'cosine', threshold?: number }}
- *   ClassifyOptions template: around each label, which takes the place of {}; with several, their embeddings are averaged. top: how many
+ *   ClassifyOptions template: around each label, which takes the place of {}; with several, their embeddings are averaged; 'imagenet' are
+ *   the 80 of CLIP's paper, 'imagenet-7' seven that do as well. top: how many
  *   labels to answer, all by default. scores: what they are; softmax, which adds up to 1 over the labels, or for models that were trained
  *   so sigmoid, which answers each label by itself, or the cosine that both are made of. threshold: labels with less are left out
  */

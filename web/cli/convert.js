@@ -2,11 +2,12 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Chunks, feed } from '../models/download.js';
+import { Chunks } from '../models/download.js';
 import { Engine } from '../engine/engine.js';
 import { ClipError } from '../error.js';
 import { ChunkSink } from '../models/loader.js';
 import { readModel } from '../models/forms/repository.js';
+import { View, feedView } from '../models/forms/view.js';
 import { CHUNK, DTYPES, checkManifest, configOf } from '../models/model.js';
 import { nodeSource, nodeSpec, readModule } from '../node.js';
 import { readHeader } from '../models/safetensors.js';
@@ -27,12 +28,18 @@ async function mergesInside(source, name) {
 }
 
 /**
- * @param {Engine} engine @param {import('../models/sources/source.js').Source} source @param {string} from @param {TowerKind} kind
+ * @param {Engine} engine @param {View} view @param {string} config @param {TowerKind} kind
  * @param {import('../engine/engine.js').Dtype} dtype @param {Uint8Array | null} merges @param {string} path
  */
-async function convertTower(engine, source, from, kind, dtype, merges, path) {
-  const input = await source.open(from);
-  if (!input) throw new ClipError('not-found', `${source.id} has no ${from}.`);
+async function convertTower(engine, view, config, kind, dtype, merges, path) {
+  // what could never load is not converted
+  const sketch = engine.sketchTower(kind, config);
+  try {
+    sketch.open(view.bytes, view.label);
+    view.pushHeader(sketch);
+  } finally {
+    sketch.free();
+  }
   const sink = new ChunkSink(CHUNK);
   /** @type {string[]} */
   const hashes = [];
@@ -46,15 +53,18 @@ async function convertTower(engine, source, from, kind, dtype, merges, path) {
     }
   };
   try {
-    converter.open(input.bytes, from);
-    const raw = { name: from, bytes: input.bytes, chunk: CHUNK, sha256: null, key: String, open: async () => input };
-    await feed(
+    converter.open(view.bytes, view.label);
+    await feedView(
       converter,
-      new Chunks(raw, null, { onProgress: p => showProgress({ ...p, phase: 'convert', file: `${kind} tower` }) }),
+      view,
+      ({ name, file }) =>
+        new Chunks({ name, bytes: file.bytes, chunk: CHUNK, sha256: null, key: String, open: async () => file }, null, {
+          onProgress: p => showProgress({ ...p, phase: 'convert', file: `${kind} tower` }),
+        }),
       flush,
     );
     await flush(true);
-    if (sink.total !== converter.bytes) throw new ClipError('missing-tensor', `${from}: the ${kind} tower is not complete.`);
+    if (sink.total !== converter.bytes) throw new ClipError('missing-tensor', `${view.label}: the ${kind} tower is not complete.`);
     await output.close();
     await rename(`${path}.part`, path);
     return { bytes: sink.total, chunk: CHUNK, sha256: hashes, logitScale: converter.logitScale, logitBias: converter.logitBias };
@@ -84,7 +94,7 @@ export async function convert(values, [folder, ...more]) {
   if (!output) throw new Usage('convert needs -o with the name of a folder');
   const dtype = oneOf(values.dtype, '--dtype', DTYPES, 'q8');
   const source = nodeSource(nodeSpec(folder));
-  const { manifest, weights, folder: inside, clean } = await readModel(source, { dtype });
+  const { manifest, config, weights, folder: inside, clean } = await readModel(source, { dtype });
   const engine = await Engine.create({ wasm: await readModule(chooseModule(1).name) });
   const foreign = weights && (await findTokenizer(engine, source, { folder: inside, clean, config: manifest.config }));
   await mkdir(output, { recursive: true });
@@ -92,16 +102,19 @@ export async function convert(values, [folder, ...more]) {
   let logitBias = weights ? 0 : (manifest.logit_bias ?? 0);
   /** @type {Manifest['towers']} */
   const towers = {};
-  for (const kind of /** @type {TowerKind[]} */ (['vision', 'text'])) {
-    const from = weights ? weights[kind]?.files[0] : manifest.towers[kind]?.f32?.file;
+  for (const kind of manifest.kinds ?? /** @type {TowerKind[]} */ (['vision', 'text'])) {
+    const own = manifest.towers[kind]?.f32?.file;
+    const from = weights ? weights[kind] : own ? { form: /** @type {const} */ ('safetensors'), files: [own] } : null;
     if (!from) throw new ClipError('no-weights', `${folder} has no weights of the ${kind} tower to convert from (f32).`);
-    const merges = kind === 'text' ? (foreign ?? (await mergesInside(source, from))) : null;
+    const merges = kind === 'text' ? (foreign ?? (own ? await mergesInside(source, own) : null)) : null;
+    const view = await View.open(engine, source, from);
     const file = `${kind}.${dtype}.safetensors`;
     const {
       logitScale: scale,
       logitBias: bias,
       ...made
-    } = await convertTower(engine, source, from, kind, dtype, merges || null, join(output, file));
+    } = await convertTower(engine, view, config, kind, dtype, merges || null, join(output, file));
+    view.free();
     logitScale ||= scale;
     logitBias ||= bias;
     towers[kind] = { [dtype]: { file, ...made } };
@@ -125,7 +138,8 @@ export async function convert(values, [folder, ...more]) {
   };
   if (before && configOf(before) === configOf(made)) {
     // other dtypes of the same model, made before, stay
-    for (const kind of /** @type {TowerKind[]} */ (['vision', 'text'])) made.towers[kind] = { ...before.towers[kind], ...towers[kind] };
+    for (const kind of /** @type {TowerKind[]} */ (['vision', 'text']))
+      if (before.towers[kind] || towers[kind]) made.towers[kind] = { ...before.towers[kind], ...towers[kind] };
   }
   await writeFile(path, JSON.stringify(checkManifest(made, path), null, 1) + '\n');
 }

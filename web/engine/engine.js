@@ -11,6 +11,7 @@
  *     const [embedding] = vision.encodeImages([engine.crop(jpegBytes, vision.info.imageSize)]);
  */
 import { ClipError } from '../error.js';
+import { Catalog } from './catalog.js';
 import { Instance } from './instance.js';
 import { Converter, STAGING, Tokenizer, TokenizerReader, Tower } from './tower.js';
 import { compile } from './wasm.js';
@@ -125,6 +126,13 @@ export class Engine {
       );
       return new Tower(this, instance.u32(cell, 1)[0], kind);
     });
+  }
+
+  /** Reads the indexes of files of other forms, see src/weights/catalog.h. */
+  openCatalog() {
+    const { instance, cell } = this;
+    instance.run(() => 'catalog', 'catalog_create', cell);
+    return new Catalog(this, instance.u32(cell, 1)[0]);
   }
 
   /** A tower to be asked whether a file's header suits it, see clip_tower_sketch: without memory for weights.

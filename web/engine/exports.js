@@ -54,6 +54,19 @@
  * @property {(converter: i32) => i32} converter_detail
  * @property {(converter: i32) => f32} converter_logit_scale
  * @property {(converter: i32) => f32} converter_logit_bias
+ * @property {(out: i32) => i32} catalog_create
+ * @property {(catalog: i32) => void} catalog_destroy
+ * @property {(catalog: i32, form: i32, bytes: f64) => i32} catalog_open
+ * @property {(catalog: i32, range: i32) => i32} catalog_want
+ * @property {(catalog: i32, bytes: i32, length: i32) => i32} catalog_push
+ * @property {(catalog: i32) => i32} catalog_detail
+ * @property {(catalog: i32) => i32} catalog_finish
+ * @property {(catalog: i32, length: i32) => i32} catalog_header
+ * @property {(catalog: i32) => f64} catalog_bytes
+ * @property {(catalog: i32) => i32} catalog_count
+ * @property {(catalog: i32, i: i32, out: i32) => void} catalog_part
+ * @property {(catalog: i32, i: i32) => i32} catalog_external
+ * @property {(catalog: i32, i: i32, first: f64, count: f64, from: i32, to: i32) => i32} catalog_expand
  */
 
 export {};

@@ -8,6 +8,7 @@
  * the error `model-changed`; whoever gets it begins anew with reopen().
  */
 import { Chunks, Lost, feed, sha256 } from './download.js';
+import { View, feedView, pushWanted } from './forms/view.js';
 import { ClipError, throwIfAborted } from '../error.js';
 import { changed } from './sources/source.js';
 import { readModel } from './forms/repository.js';
@@ -48,6 +49,12 @@ export class Loader {
     this.manifest = /** @type {any} */ (null);
     /** Where the weights of a foreign model are. @type {import('./forms/weights.js').Weights | null | undefined} */
     this.weights = undefined;
+    /** Its files' indexes, by the names of the files. @type {Map<string, Promise<View>>} */
+    this.views = new Map();
+    /** @type {Map<import('./sources/source.js').SourceFile, string>} */
+    this.prefixes = new Map();
+    /** What weights are wanted for, where there are several files. @type {Dtype | undefined} */
+    this.dtype = undefined;
     /** The folder of its tokenizer's files. */
     this.folder = '';
     /** What its texts go through first. @type {string | undefined} */
@@ -58,8 +65,9 @@ export class Loader {
     this.kept = false;
   }
 
-  /** Reads what the model says about itself, or what was kept of that. @param {{ refresh?: boolean, signal?: AbortSignal }} options */
-  async open({ refresh = false, signal }) {
+  /** Reads what the model says about itself, or what was kept of that. @param {{ refresh?: boolean, dtype?: Dtype, signal?: AbortSignal }} options */
+  async open({ refresh = false, dtype, signal }) {
+    this.dtype = dtype;
     const found = (await this.store?.getModel(this.source.id).catch(() => null)) ?? null;
     // a description by which nothing was loaded yet is not believed
     const record = found && Object.keys(found.files).length ? found : null;
@@ -86,7 +94,8 @@ export class Loader {
   async #read(known, signal) {
     const { source } = this;
     source.versions.clear();
-    const model = await readModel(source, { signal });
+    this.views.clear();
+    const model = await readModel(source, { signal, dtype: this.dtype });
     if (known && model.form !== 'clip-wasm' && (await this.#isUnchanged(known, signal))) return this.#use(known, model);
     this.kept = false;
     this.manifest = model.manifest;
@@ -245,7 +254,7 @@ export class Loader {
     const known = source.versions;
     source.versions = new Map();
     try {
-      const model = await readModel(source, { signal });
+      const model = await readModel(source, { signal, dtype: this.dtype });
       const same = model.form !== 'clip-wasm' || JSON.stringify(model.manifest.towers) === JSON.stringify(manifest.towers);
       const agree = [...source.versions].every(([name, version]) => !known.has(name) || known.get(name) === version);
       return !(same && agree && model.config === config);
@@ -328,57 +337,114 @@ export class Loader {
     if (chunks.keeper && !this.record?.files[file.file] && chunks.complete) await this.#keep(file);
   }
 
-  /** @param {Engine} engine @param {Tower} tower @param {Dtype} dtype @param {Watch} watch */
-  async #loadForeign(engine, tower, dtype, watch) {
+  /** Where a foreign model's weights are, read again where only the record was. @param {Dtype} dtype @param {AbortSignal} [signal] */
+  async #weights(dtype, signal) {
     if (this.weights === undefined) {
-      const { weights, folder, clean } = await readModel(this.source, { signal: watch.signal, dtype });
+      const { weights, folder, clean } = await readModel(this.source, { signal, dtype });
       this.weights = weights;
       this.folder = folder;
       this.clean = clean;
     }
-    const name = this.weights?.[tower.kind]?.files[0];
-    if (!name) {
-      const has = DTYPES.filter(d => this.manifest.towers[tower.kind]?.[d]).join(', ');
-      throw new ClipError(
-        'no-weights',
-        `${this.source.id} has no weights for the ${tower.kind} tower in ${dtype}${has && `, only ${has}`}.`,
-      );
+    return this.weights;
+  }
+
+  /** The weights of a tower, as one safetensors file. @param {Engine} engine @param {TowerKind} kind @param {Dtype} dtype
+   *  @param {AbortSignal} [signal] @returns {Promise<View>} */
+  async #view(engine, kind, dtype, signal) {
+    const weights = await this.#weights(dtype, signal);
+    const files = weights?.[kind];
+    if (!files) {
+      const only = this.manifest.kinds;
+      if (only && !only.includes(kind))
+        throw new ClipError('no-weights', `${this.source.id} has only the ${only[0]} half of a model, not the ${kind} half.`);
+      const has = DTYPES.filter(d => this.manifest.towers[kind]?.[d]).join(', ');
+      if (has) throw new ClipError('no-weights', `${this.source.id} has no weights for the ${kind} tower in ${dtype}, only ${has}.`);
+      throw new ClipError('no-weights', noWeights(this.source.id, weights));
     }
-    const file = await this.source.open(name, { signal: watch.signal });
-    if (!file) throw new ClipError('not-found', `${this.source.id} has no ${name}.`);
-    const merges = tower.kind === 'text' ? await this.#merges(engine, tower, watch) : null;
-    const prefix = `${rawPrefix(this.source.id)}${name} ${file.version}${file.fleeting ? ` ${Math.random()}` : ''} `;
-    const raw = {
-      name,
-      bytes: file.bytes,
-      chunk: CHUNK,
-      sha256: null,
-      key: (/** @type {number} */ i) => prefix + i,
-      open: async () => file,
+    const key = files.files.join();
+    let view = this.views.get(key);
+    if (!view) {
+      view = View.open(engine, this.source, files, signal);
+      this.views.set(key, view);
+      view.catch(() => this.views.delete(key));
+    }
+    return view;
+  }
+
+  /** Asks, before weights travel, whether a foreign model's files have all that its towers need and nothing that they do not know.
+   *  @param {Engine} engine @param {Dtype} dtype @param {AbortSignal} [signal] */
+  async check(engine, dtype, signal) {
+    if (!this.weights) {
+      if (this.weights === null && !this.#ownFiles().length) throw new ClipError('no-weights', noWeights(this.source.id, null));
+      return;
+    }
+    for (const kind of this.manifest.kinds ?? /** @type {TowerKind[]} */ (['vision', 'text'])) {
+      if (this.ownFile(kind, dtype)) continue;
+      const view = await this.#view(engine, kind, dtype, signal);
+      const sketch = engine.sketchTower(kind, this.config);
+      try {
+        sketch.open(view.bytes, view.label);
+        view.pushHeader(sketch);
+        checkSizes(sketch.info, this.manifest.preprocess);
+      } finally {
+        sketch.free();
+      }
+    }
+  }
+
+  /** Reads foreign files into a reader. @param {Engine} engine @param {import('./forms/view.js').HeaderReader} reader @param {View} view
+   *  @param {Watch} watch @param {boolean} keep whether what comes is kept until all of it is there @param {() => Promise<void>} [pushed] */
+  async #feed(engine, reader, view, watch, keep, pushed) {
+    const keeper = keep ? this.#keeper(engine) : null;
+    /** @param {{ name: string, file: import('./sources/source.js').SourceFile }} of */
+    const chunksOf = ({ name, file }) => {
+      const prefix = this.#rawPrefix(name, file);
+      const key = (/** @type {number} */ i) => prefix + i;
+      const raw = { name, bytes: file.bytes, chunk: CHUNK, sha256: null, key, open: async () => file };
+      return new Chunks(raw, keeper, { ...watch, onUnstored: this.onUnstored });
     };
+    await feedView(reader, view, chunksOf, pushed);
+  }
+
+  /** Of the keys of a foreign file's pieces. @param {string} name @param {import('./sources/source.js').SourceFile} file */
+  #rawPrefix(name, file) {
+    const known = this.prefixes.get(file);
+    if (known) return known;
+    const prefix = `${rawPrefix(this.source.id)}${name} ${file.version}${file.fleeting ? ` ${Math.random()}` : ''} `;
+    this.prefixes.set(file, prefix);
+    return prefix;
+  }
+
+  /** @param {Engine} engine @param {Tower} tower @param {Dtype} dtype @param {Watch} watch */
+  async #loadForeign(engine, tower, dtype, watch) {
+    const view = await this.#view(engine, tower.kind, dtype, watch.signal);
+    const merges = tower.kind === 'text' ? await this.#merges(engine, tower, watch) : null;
+    tower.open(view.bytes, view.label);
+    view.pushHeader(tower); // so that what does not fit is known before weights travel
     // a text tower without a tokenizer may get one: the next visit asks again
     const keeps = this.store && globalThis.crypto?.subtle && (tower.kind === 'vision' || merges);
     if (!keeps) {
-      tower.open(file.bytes, name);
-      await feed(tower, new Chunks(raw, null, watch));
+      await this.#feed(engine, tower, view, watch, false);
       tower.finish();
       await this.#confirm(watch.signal);
       if (tower.info.logitScale > 0) this.manifest.logit_scale = tower.info.logitScale;
       if (tower.info.logitBias) this.manifest.logit_bias = tower.info.logitBias;
       return merges;
     }
-    await this.store?.deleteRaw(this.source.id, prefix).catch(() => {}); // pieces of other versions
-    await this.#convert(engine, tower, dtype, raw, merges, watch);
+    // pieces of other versions
+    const [first, ...more] = view.files;
+    if (!more.length) await this.store?.deleteRaw(this.source.id, this.#rawPrefix(first.name, first.file)).catch(() => {});
+    await this.#convert(engine, tower, dtype, view, merges, watch);
     return null;
   }
 
   /**
-   * Fetches a foreign file, keeping its pieces meanwhile, so that a download that dies goes on where it stopped; what the
-   * converter makes of it goes to the tower and to the store, and the pieces are forgotten.
-   * @param {Engine} engine @param {Tower} tower @param {Dtype} dtype @param {import('./download.js').ChunkedFile} raw
+   * Fetches foreign files, keeping their pieces meanwhile, so that a download that dies goes on where it stopped; what the
+   * converter makes of them goes to the tower and to the store, and the pieces are forgotten.
+   * @param {Engine} engine @param {Tower} tower @param {Dtype} dtype @param {View} view
    * @param {Uint8Array | null} merges @param {Watch} watch
    */
-  async #convert(engine, tower, dtype, raw, merges, watch) {
+  async #convert(engine, tower, dtype, view, merges, watch) {
     const store = /** @type {Store} */ (this.store);
     const name = `${tower.kind}.${dtype}.safetensors`;
     /** @type {string[]} */
@@ -390,7 +456,7 @@ export class Loader {
     /** @param {Uint8Array} bytes */
     const keep = async bytes => {
       throwIfAborted(watch.signal);
-      if (!opened) tower.open(converter.bytes, raw.name);
+      if (!opened) tower.open(converter.bytes, view.label);
       opened = true;
       pushWanted(tower, bytes, hashes.length * CHUNK);
       const hash = /** @type {string} */ (await sha256(bytes));
@@ -403,8 +469,8 @@ export class Loader {
       });
     };
     try {
-      converter.open(raw.bytes, raw.name);
-      await feed(converter, new Chunks(raw, this.#keeper(engine), { ...watch, onUnstored: this.onUnstored }), async () => {
+      converter.open(view.bytes, view.label);
+      await this.#feed(engine, converter, view, watch, true, async () => {
         for (const bytes of sink.take()) await keep(bytes);
       });
       for (const bytes of sink.take(true)) await keep(bytes);
@@ -475,6 +541,13 @@ function checkVocabulary({ vocabulary, padding }, expected, config) {
   throw new ClipError('bad-merges', `The tokenizer has ${vocabulary} entries, but the text tower ${expected}.`);
 }
 
+/** What to do where no weights were found. @param {string} id @param {import('./forms/weights.js').Weights | null} weights */
+function noWeights(id, weights) {
+  const looked = 'model.safetensors, pytorch_model.bin, open_clip_model.safetensors, open_clip_pytorch_model.bin, onnx/…';
+  const found = weights?.others?.length ? ` It has ${weights.others.join(', ')}.` : '';
+  return `${id} has a configuration, but no weights in a form that is read here (${looked}).${found} Is there a conversion of it under another name?`;
+}
+
 /** Cuts a stream of bytes into chunks of one size. */
 export class ChunkSink {
   /** @param {number} size */
@@ -507,14 +580,5 @@ export class ChunkSink {
     const chunks = this.full.splice(0);
     if (end && this.used) chunks.push(this.last.slice(0, this.used));
     return chunks;
-  }
-}
-
-/** Pushes what a tower wants of bytes that pass by. @param {Tower} tower @param {Uint8Array} bytes @param {number} from their place
- *  in the file */
-function pushWanted(tower, bytes, from) {
-  for (let range; (range = tower.want()) && range.offset < from + bytes.length; ) {
-    const at = range.offset - from;
-    tower.push(bytes.subarray(at, at + range.length));
   }
 }

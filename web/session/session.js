@@ -141,12 +141,21 @@ export class Session {
       error => this.#unstored(error),
       ({ message }) => this.#warn(new ClipError('not-refreshed', `The model as it was kept is used: ${message}`)),
     );
-    const [made, opened] = await Promise.allSettled([engine, this.loader.open({ refresh: cache === 'refresh', signal: watch.signal })]);
+    const [made, opened] = await Promise.allSettled([
+      engine,
+      this.loader.open({ refresh: cache === 'refresh', dtype: this.dtype, signal: watch.signal }),
+    ]);
     if (made.status === 'rejected') throw made.reason;
     this.engine = made.value;
     if (opened.status === 'rejected') {
       this.dispose();
       throw opened.reason;
+    }
+    try {
+      await this.loader.check(this.engine, this.dtype, watch.signal);
+    } catch (error) {
+      this.dispose();
+      throw error;
     }
     if (this.source.remote && !globalThis.crypto?.subtle) {
       this.#warn(new ClipError('not-verified', 'This page is not served securely, so downloads cannot be checked.'));

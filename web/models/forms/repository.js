@@ -41,7 +41,10 @@ export async function readModel(source, { signal, dtype = 'q8' } = {}) {
   const names = await source.list(signal);
   /** @param {string} file @param {boolean} [list] whether it is a list */
   const read = async (file, list) => {
-    if (names && !names.has(file)) return null;
+    if (names && !names.has(file)) {
+      source.note(file, null);
+      return null;
+    }
     const text = await source.text(file, { signal, limit: JSON_LIMIT });
     return text === null ? null : list ? JSON.parse(text) : parseJson(file, text);
   };
@@ -50,8 +53,9 @@ export async function readModel(source, { signal, dtype = 'q8' } = {}) {
     const manifest = checkManifest(own);
     return { form: 'clip-wasm', manifest, config: configOf(manifest), folder: '', weights: null };
   }
+  const modules = await otherModules(read);
   for (const folder of ['', '0_CLIPModel/']) {
-    if (folder && (await otherModules(read)) === null) break;
+    if (folder && modules === null) break;
     const found = await readFolder(read, folder);
     if (!found) continue;
     const { form, config, preprocess, kinds, clean, knowledge } = found;
@@ -97,7 +101,7 @@ async function otherModules(read) {
 }
 
 /** @param {(file: string) => Promise<Record<string, any> | null>} read @param {string} folder
- *  @returns {Promise<{ form: 'hugging-face' | 'open-clip', config: any, preprocess: import('./preprocess.js').Preprocess, kinds: TowerKind[], clean?: string, knowledge?: { min_norm: number } } | null>} */
+ *  @returns {Promise<{ form: 'hugging-face' | 'open-clip', config: any, preprocess: import('./preprocess.js').Preprocess | undefined, kinds: TowerKind[], clean?: string, knowledge?: { min_norm: number } } | null>} */
 async function readFolder(read, folder) {
   const config = await read(`${folder}config.json`);
   const openClip = folder ? null : await read('open_clip_config.json');
@@ -106,6 +110,7 @@ async function readFolder(read, folder) {
     const found = readHuggingFace(config, `${folder}config.json`);
     const processor = await read(`${folder}processor_config.json`);
     const nested = processor?.image_processor;
+    if (!found.kinds.includes('vision')) return { form: 'hugging-face', ...found, preprocess: undefined };
     const preprocess = nested
       ? ofImageProcessor(nested, found.imageSize, `${folder}processor_config.json`)
       : ofImageProcessor(await read(`${folder}preprocessor_config.json`), found.imageSize, `${folder}preprocessor_config.json`);

@@ -285,11 +285,3 @@ export class HttpSource extends Source {
     }
   }
 }
-
-/** A repository of a hub. @param {string} repo "owner/name" @param {{ host?: string, revision?: string, timeout?: number }} [options] */
-export function hubSource(repo, { host = HUB, revision = 'main', timeout } = {}) {
-  const hub = host.replace(/\/$/, '');
-  const at = (/** @type {string} */ commit) => `${hub}/${repo}/resolve/${encodeURIComponent(commit)}/`;
-  const id = (hub === HUB ? '' : `${shown(hub)}/`) + (revision === 'main' ? repo : `${repo}@${revision}`);
-  return new HttpSource(at(revision), { id, name: repo, timeout, pin: at });
-}

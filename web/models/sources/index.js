@@ -1,7 +1,8 @@
 /** What a model is named by in messages (spec.js), to the source that reads it. */
 import { ClipError } from '../../error.js';
 import { DirectorySource, FilesSource } from './files.js';
-import { HttpSource, hubSource } from './http.js';
+import { HttpSource } from './http.js';
+import { HubSource } from './hub.js';
 
 /** @typedef {import('./spec.js').SourceSpec} SourceSpec */
 
@@ -14,7 +15,7 @@ export function sourceOf(spec) {
       return source;
     }
     case 'hub':
-      return hubSource(spec.repo, spec);
+      return new HubSource(spec.repo, spec);
     case 'files':
       return new FilesSource(spec.files, spec.name);
     case 'directory':
