@@ -98,6 +98,8 @@ async function run(seed) {
   const { state } = server;
   state.next = random(seed + 0x10000);
   const log = [form];
+  /** The server that is healthy at the end has one version for as long as the visit takes. @type {unknown} */
+  let changed;
   /** @param {boolean} healthy @param {any[]} allowed */
   const visit = async (healthy, allowed) => {
     const begin = performance.now();
@@ -124,7 +126,7 @@ async function run(seed) {
         // another version of the model, now or in the middle
         const change = () => (state.folder = versions[1].folder);
         if (next() < 0.5) change();
-        else setTimeout(change, next() * 60);
+        else changed = new Promise(resolve => setTimeout(() => resolve(change()), next() * 60));
       }
       try {
         await visit(false, versions);
@@ -134,6 +136,7 @@ async function run(seed) {
       if (next() < 0.3) await damage(next);
     }
     state.chance = 0;
+    await changed;
     await new Promise(resolve => setTimeout(resolve, 0));
     await visit(true, versions);
   } catch (error) {
