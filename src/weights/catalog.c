@@ -231,7 +231,7 @@ static size_t write_entry(char *to, size_t room, const clip_part *part, uint64_t
 clip_status clip_catalog_finish(clip_catalog *catalog) {
     if (catalog->header || catalog->needs) return CLIP_ERROR_ARGUMENT;
     close_reader(catalog);
-    qsort(catalog->parts, catalog->count, sizeof *catalog->parts, by_place);
+    if (catalog->count) qsort(catalog->parts, catalog->count, sizeof *catalog->parts, by_place);
     size_t capacity = catalog->count * ENTRY_BYTES + 64, used = 8;
     char *text = malloc(capacity);
     if (!text) return CLIP_ERROR_MEMORY;

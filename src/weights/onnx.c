@@ -592,5 +592,11 @@ static void close_reader(void *state) {
 
 void *clip_onnx_open(clip_index_reader *reader) {
     *reader = (clip_index_reader){step, close_reader};
-    return calloc(1, sizeof(onnx_reader));
+    onnx_reader *r = calloc(1, sizeof *r);
+    if (!r) return NULL;
+    r->pool_room = 1 << 16; /* there from the first, so that a name that never came is a place in it too */
+    r->pool = malloc(r->pool_room);
+    if (r->pool) return r;
+    free(r);
+    return NULL;
 }

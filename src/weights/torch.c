@@ -64,7 +64,8 @@ static clip_status read_tail(clip_catalog *catalog, torch_reader *r, const uint8
         const uint8_t *locator = end - LOCATOR_BYTES;
         if (i < LOCATOR_BYTES || little(locator, 4) != 0x07064b50) return need_directory(catalog, r);
         uint64_t at = little(locator + 8, 8);
-        if (at >= r->tail && at - r->tail <= length - END64_BYTES) return read_end64(catalog, r, bytes + (at - r->tail));
+        if (length >= END64_BYTES && at >= r->tail && at - r->tail <= length - END64_BYTES)
+            return read_end64(catalog, r, bytes + (at - r->tail));
         r->stage = END64;
         return clip_catalog_need(catalog, at, END64_BYTES, END64_BYTES);
     }

@@ -235,6 +235,17 @@ describe('weights that are not there, or not readable', () => {
     await assert.rejects(load(fixture('torch-legacy')), refused(/since version 1\.6/, ['bad-file'])));
   test('a pickle that would run code is refused by what it names', async () =>
     await assert.rejects(load(fixture('torch-code')), refused(/argparse.*Namespace/, ['unknown-tensor'])));
+  test('a zip that is cut to its end, or lies about it', async () => {
+    const config = JSON.stringify(CONFIG);
+    const end = Buffer.alloc(22);
+    end.writeUInt32LE(0x06054b50);
+    const locator = Buffer.alloc(20);
+    locator.writeUInt32LE(0x07064b50);
+    for (const bytes of [end, Buffer.concat([locator, end]), Buffer.alloc(5), Buffer.concat([end, end])]) {
+      const folder = await makeFolder({ 'config.json': config, 'pytorch_model.bin': bytes });
+      await assert.rejects(load(folder), refused(/pytorch_model\.bin/, ['bad-file']));
+    }
+  });
   test('a repository with TensorFlow and Flax only says what it has', async () => {
     const folder = await makeModel({});
     const { rename } = await import('node:fs/promises');
