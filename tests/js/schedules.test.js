@@ -106,7 +106,9 @@ async function run(seed) {
     let clip;
     try {
       clip = await Clip.load(server.url, { worker: false, timeout: healthy ? 30_000 : 300, cache: next() < 0.2 ? 'refresh' : true });
-      if (await verdict(clip, allowed)) log.push('right');
+      // who has embeddings of what the model was hears once that it changed; the next calls are right
+      const again = error => (healthy && error.code === 'model-changed' ? verdict(clip, allowed) : Promise.reject(error));
+      if (await verdict(clip, allowed).catch(again)) log.push('right');
       else throw new assert.AssertionError({ message: 'a wrong answer' });
     } catch (error) {
       if (!(error instanceof ClipError)) throw error;

@@ -61,8 +61,6 @@ export class Loader {
     this.clean = undefined;
     /** @type {ModelRecord | null} */
     this.record = null;
-    /** Whether the description is one that was kept, and may be older than what the source holds. */
-    this.kept = false;
   }
 
   /** Reads what the model says about itself, or what was kept of that. @param {{ refresh?: boolean, dtype?: Dtype, signal?: AbortSignal }} options */
@@ -88,6 +86,7 @@ export class Loader {
   /** Reads the description anew: what was loaded by the one before is of no use any more. @param {AbortSignal} [signal] */
   async reopen(signal) {
     await this.#read(null, signal);
+    await this.#save(undefined, false); // what was kept cannot be completed any more
   }
 
   /** @param {ModelRecord | null} known what of it is unchanged stays @param {AbortSignal} [signal] */
@@ -97,7 +96,6 @@ export class Loader {
     this.views.clear();
     const model = await readModel(source, { signal, dtype: this.dtype });
     if (known && model.form !== 'clip-wasm' && (await this.#isUnchanged(known, signal))) return this.#use(known, model);
-    this.kept = false;
     this.manifest = model.manifest;
     this.weights = model.weights;
     this.folder = model.folder;
@@ -162,7 +160,6 @@ export class Loader {
   #use(record, model) {
     this.record = record;
     this.manifest = record.manifest;
-    this.kept = !model;
     this.weights = model?.weights;
     this.folder = model?.folder ?? '';
     this.clean = model?.clean;
@@ -173,12 +170,14 @@ export class Loader {
     return Object.values(this.manifest.towers).flatMap(tower => Object.values(tower));
   }
 
-  /** @param {string} [name] of the file that was pending */
-  async #save(name) {
+  /** @param {string} [name] of the file that was pending @param {boolean} [adopts] whether what was kept until now may still hold */
+  async #save(name, adopts = true) {
     const { record } = this;
     if (!record) return;
     record.versions = this.#versions();
-    await this.store?.putModel(record, latest => this.#adopt(record, latest), name).catch(error => this.onUnstored(error));
+    await this.store
+      ?.putModel(record, adopts ? latest => this.#adopt(record, latest) : undefined, name)
+      .catch(error => this.onUnstored(error));
   }
 
   /** Notes that all of a file is kept, beside what another page may have noted meanwhile. @param {TowerFile} file */
@@ -200,7 +199,7 @@ export class Loader {
       if (known.get(name) === keys.join()) record.files[name] ??= keys;
     }
     // known since a tower was converted
-    if (this.#isForeign) {
+    if (this.#isForeign && Object.keys(latest.files).length) {
       this.manifest.logit_scale = latest.manifest.logit_scale;
       this.manifest.logit_bias = latest.manifest.logit_bias;
     }
@@ -246,10 +245,9 @@ export class Loader {
     });
   }
 
-  /** Whether a description that was kept is no longer what the source says. @param {AbortSignal} [signal] */
+  /** Whether the description is no longer what the source says. @param {AbortSignal} [signal] */
   async #hasChanged(signal) {
-    if (!this.source.remote || !this.kept) return false;
-    this.kept = false; // asked once
+    if (!this.source.remote) return false;
     const { config, manifest, source } = this;
     const known = source.versions;
     source.versions = new Map();
