@@ -78,7 +78,11 @@ for (const [look, options] of Object.entries(LOOKS).filter(([look]) => process.e
     await Promise.all([stopRun(page), drawPhotos(page, look === '4k' ? 120 : 40)]);
     await page.evaluate(() => scrollTo(0, 0));
     await check('stopped');
-    await page.click('#run-stop');
+    // photos that came after the stop may have set it going again
+    await page.evaluate(() => {
+      const button = document.getElementById('run-stop');
+      if (/^Resume|^계속/.test(button.textContent)) button.click();
+    });
     await answered(page, look === '4k' ? 122 : 42);
     await page.waitForFunction(() => [...document.querySelectorAll('#tiles canvas')].slice(0, 12).every(one => one.className === 'made'));
     await check('many');
