@@ -1,6 +1,6 @@
 /** classify: what is in photos, one or thousands, as text, CSV or JSON; and putting them into folders, or words into sidecars. */
 import { splitLabels } from '../api/labels.js';
-import { csvLine } from './csv.js';
+import { csvLine } from '../api/csv.js';
 import { findPhotos, isAddress } from './photos.js';
 import { Sorter } from './sort.js';
 import { Usage, finishProgress, say, wholeNumber } from './terminal.js';

@@ -1,4 +1,5 @@
 /** What is saved, as text: a table for spreadsheets, JSON for programs. Made of a snapshot, so that it is of one state. */
+import { csvLine } from '../api/csv.js';
 
 /**
  * @typedef {object} Snapshot one state of the page, as it was when somebody wished to save it
@@ -13,12 +14,6 @@
  * @property {string} label the best one @property {number | null} score @property {boolean} unknown @property {string[]} tags
  * @property {(number | null)[]} scores of every label @property {string} error
  */
-
-/** A cell as spreadsheets read it; a leading sign would make them take a file's name for a formula. */
-function cell(value) {
-  const text = typeof value === 'string' && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
 
 const yes = value => (value ? 'yes' : 'no');
 const digits = score => (score === null ? '' : score.toFixed(6));
@@ -42,7 +37,7 @@ export function csvOf({ model, dtype, template, labels, rows }) {
       ...scores.map(digits),
     ]);
   }
-  return `\ufeff${lines.map(line => line.map(cell).join(',')).join('\r\n')}\r\n`;
+  return `\ufeff${lines.map(csvLine).join('')}`;
 }
 
 /** @param {Snapshot} snapshot */
