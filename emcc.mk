@@ -64,7 +64,7 @@ OPTIMIZE     := -DNDEBUG -ffunction-sections -fdata-sections $(if $(DEBUG),-g)
 
 # Files outside the arithmetic are compiled for size: 14 KB less after brotli, and reading a picture takes no longer.
 SMALL := arena bert bmp catalog config converter convolution_xnnpack efficientnet engine exif format gif intact jpeg_file jpeg_smooth \
-  json json_events merges names onnx pickle png pnm psd pthreadpool_backend resnet runtime safetensors siglip slots status stream \
+  json json_events merges names onnx pickle png pnm psd pthreadpool_backend resnet runtime safetensors search siglip slots status stream \
   subwords subwords_added subwords_build subwords_encode subwords_normalize subwords_split text tokenizer tokenizer_file \
   tokenizer_settings torch tower transformer unicode vit wasm
 speed  = $(if $(filter $(SMALL),$(basename $(notdir $1))),-Os,-O3)
@@ -132,6 +132,18 @@ $(OUT)/wasm/clip-%.wasm: $(OUT)/link/clip-%.wasm
 web/wasm/%.wasm: $(OUT)/wasm/%.wasm
 	@mkdir -p $(@D); cp $< $@.new && mv $@.new $@
 
+# Search: src/compute/search.c alone, so small that it travels in a script. It imports nothing; its memory is its caller's to lay out,
+# from __heap_base on.
+SEARCH_EXPORTS := $(addprefix --export=clip_search_,unit f32 round lengths round_query q8 largest)
+$(OUT)/link/search.wasm: $(OUT)/obj/simd/src/compute/search.o
+	@echo '  ld $@'; mkdir -p $(@D); $(WASM_LD) -m wasm32 --no-entry --gc-sections --stack-first -z stack-size=8192 \
+	  --max-memory=4294967296 --strip-debug --export=__heap_base $(SEARCH_EXPORTS) $< -o $@
+$(OUT)/wasm/search.wasm: $(OUT)/link/search.wasm
+	@echo '  opt $@'; mkdir -p $(@D); $(WASM_OPT) $(WASM_OPT_FLAGS) $< -o $@
+web/wasm/search.js: $(OUT)/wasm/search.wasm
+	@mkdir -p $(@D); printf "/** src/compute/search.c as a WebAssembly module, in base64. Made by emcc.mk. */\nexport const SEARCH = '%s';\n" \
+	  "$$(base64 -w0 $<)" > $@.new && mv $@.new $@
+
 # The notices of the libraries' licences, which travel with the modules.
 web/wasm/NOTICES.txt: build/notices.mjs $(RECIPE)
 	@mkdir -p $(@D); node build/notices.mjs $(SOURCES) $(EMSCRIPTEN) $@
@@ -143,6 +155,6 @@ $(OUT)/sizes.txt: $(MODULES)
 	@node build/sizes.mjs $(MODULES) | tee $@
 
 .PHONY: all clean
-all: $(OUT)/sizes.txt web/wasm/NOTICES.txt
+all: $(OUT)/sizes.txt web/wasm/search.js web/wasm/NOTICES.txt
 clean:
 	rm -rf $(OUT)/obj $(OUT)/link $(OUT)/wasm $(OUT)/native $(UNICODE) web/wasm

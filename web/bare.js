@@ -8,6 +8,7 @@
  */
 import { Clip as Base } from './api/clip.js';
 import { connect } from './api/connect.js';
+import * as searching from './api/embeddings.js';
 import { pipelineOf } from './api/pipeline.js';
 import { sourceOf } from './models/sources/index.js';
 import { Session } from './session/session.js';
@@ -21,6 +22,11 @@ export class Clip extends Base {
   static async connect(source, options, warn) {
     const worker = options.worker ?? (options.assets ? undefined : false);
     return connect(source, { ...options, worker }, warn, { local: openLocal });
+  }
+
+  /** @protected @override */
+  static async searching() {
+    return searching;
   }
 }
 

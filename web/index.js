@@ -32,6 +32,9 @@ export { ClipError } from './error.js';
 /** @typedef {import('./api/options.js').RunOptions} RunOptions */
 /** @typedef {import('./api/options.js').ClassifyOptions} ClassifyOptions */
 /** @typedef {import('./api/options.js').EachOptions} EachOptions */
+/** @typedef {import('./api/embeddings.js').EmbeddingIndex} EmbeddingIndex */
+/** @typedef {import('./api/embeddings.js').IndexOptions} IndexOptions */
+/** @typedef {import('./api/embeddings.js').Match} Match */
 /** @template I @typedef {import('./api/options.js').ClassifyResult<I>} ClassifyResult */
 /** @template I @typedef {import('./api/options.js').EncodeResult<I>} EncodeResult */
 

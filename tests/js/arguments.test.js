@@ -106,13 +106,20 @@ describe('arguments', () => {
       prepare: () => clip.prepare(odd(), odd()),
       isUnknown: () => clip.isUnknown(odd()),
       similarity: () => Clip.similarity(odd(), odd()),
+      index: () => Clip.index(often(embeddings), often({ width: odd(), dtype: odd() })).then(other => other.dispose()),
+      topK: () => Clip.topK(often(embeddings[0]), often(embeddings), odd(), odd()),
+      add: () => index.add(odd(), odd()),
+      ofIndex: () => Promise.all([index.topK(odd(), odd(), odd()), index.similarity(odd(), { from: odd(), to: odd() })]),
+      get: () => index.get(odd()),
       load: () => Clip.load(often('./nowhere'), often({ dtype: odd(), threads: odd() })).then(other => other.dispose()),
       pipeline: () => pipeline(odd(), odd(), odd()),
       cache: () => Clip.cache.delete(odd()),
     };
     const names = Object.keys(calls);
+    const embeddings = [Float32Array.of(1, 2, 3), Float32Array.of(3, 2, 1)];
+    const index = await Clip.index(embeddings);
     let refused = 0;
-    for (let i = 0; i < 600; i++) {
+    for (let i = 0; i < 900; i++) {
       const name = names[i % names.length];
       try {
         await calls[name]();
@@ -123,6 +130,7 @@ describe('arguments', () => {
       }
     }
     assert.ok(refused > 200, `${refused} refused`);
+    assert.deepEqual((await index.topK(embeddings[1], 1))[0].index, 1);
     assert.deepEqual(await clip.classify(photo, LABELS), expected);
   });
 

@@ -10,7 +10,7 @@ const said = value => {
   if (value === null || typeof value !== 'object') return typeof value === 'function' ? 'a function' : String(value);
   return Array.isArray(value) ? 'an array' : 'an object';
 };
-const bad = (/** @type {string} */ message) => new ClipError('bad-argument', message);
+export const bad = (/** @type {string} */ message) => new ClipError('bad-argument', message);
 
 /** @typedef {(value: any, name: string) => any} Check answers the value, copied if need be */
 
@@ -20,7 +20,7 @@ const kind = (what, is) => (value, name) => {
   return value;
 };
 /** @param {number} most @returns {Check} */
-const whole = most =>
+export const whole = most =>
   kind(most < Number.MAX_SAFE_INTEGER ? `a whole number from 1 to ${most}` : 'a whole number above 0', value =>
     Boolean(Number.isSafeInteger(value) && value >= 1 && value <= most),
   );
@@ -32,8 +32,10 @@ const signal = kind('an AbortSignal', value => typeof value?.aborted === 'boolea
 /** @param {readonly string[]} names @returns {Check} */
 const oneOf = names => kind(names.map(name => `'${name}'`).join(' or '), value => names.includes(value));
 
+const place = kind('a whole number, 0 or more', value => Number.isSafeInteger(value) && value >= 0);
+
 const RUN = { signal, onProgress: callback };
-const EACH = { ...RUN, ordered: yesOrNo, total: kind('a number of inputs', value => Number.isSafeInteger(value) && value >= 0) };
+const EACH = { ...RUN, ordered: yesOrNo, total: place };
 /** @type {Check} */
 const template = value => value; // see templatesOf
 const isAddress = (/** @type {any} */ value) => typeof value === 'string' || value instanceof URL;
@@ -57,6 +59,10 @@ const OPTIONS = {
   tokenize: RUN,
   classify: { ...RUN, template, top: whole(Number.MAX_SAFE_INTEGER), scores: oneOf(['softmax', 'sigmoid', 'cosine']), threshold: number },
   encode: { ...RUN, normalize: yesOrNo },
+  index: { signal, width: whole(65536), dtype: oneOf(['f32', 'q8']) },
+  add: { signal },
+  topK: { signal },
+  similarity: { signal, from: place, to: place },
 };
 OPTIONS.classifyEach = { ...OPTIONS.classify, ...EACH };
 OPTIONS.encodeEach = { ...OPTIONS.encode, ...EACH };
@@ -136,19 +142,23 @@ export function eachOf(inputs, call) {
   throw bad(`${call} takes an array or another iterable, not ${said(inputs)}.`);
 }
 
-/** Embeddings, as they were or as they came back from JSON. @param {any} value @returns {Float32Array[]} */
-export function embeddingsOf(value) {
-  const isNumbers = (/** @type {any} */ one) => ArrayBuffer.isView(one) || (Array.isArray(one) && one.every(x => typeof x === 'number'));
-  const all = isNumbers(value) && !(Array.isArray(value) && !value.length) ? [value] : Array.isArray(value) ? value : [value];
-  return all.map((one, i) => {
-    if (one instanceof Float32Array) return one;
-    if (isNumbers(one) && !(one instanceof DataView)) return Float32Array.from(/** @type {any} */ (one));
-    // JSON makes objects of typed arrays, { "0": 0.1, … }
-    const numbers = typeof one === 'object' && one !== null ? Object.values(one) : [];
-    if (numbers.length && numbers.every(x => typeof x === 'number')) return Float32Array.from(numbers);
-    throw bad(`Embedding ${i + 1} is ${said(one)}, not an array of numbers.`);
-  });
+const isNumbers = (/** @type {any} */ one) => ArrayBuffer.isView(one) || (Array.isArray(one) && one.every(x => typeof x === 'number'));
+
+/** An embedding, as it was or as it came back from JSON. @param {any} one @param {number} i its place @returns {Float32Array} */
+export function embeddingOf(one, i) {
+  if (one instanceof Float32Array) return one;
+  if (isNumbers(one) && !(one instanceof DataView)) return Float32Array.from(/** @type {any} */ (one), Number); // of bigints too
+  // JSON makes objects of typed arrays, { "0": 0.1, … }
+  const numbers = typeof one === 'object' && one !== null ? Object.values(one) : [];
+  if (numbers.length && numbers.every(x => typeof x === 'number')) return Float32Array.from(numbers);
+  throw bad(`Embedding ${i + 1} is ${said(one)}, not an array of numbers.`);
 }
+
+/** One or several, in an array. @param {any} value @returns {any[]} not yet looked at one by one */
+export const embeddingList = value => (Array.isArray(value) && !(value.length && isNumbers(value)) ? value : [value]);
+
+/** @param {any} value @returns {Float32Array[]} */
+export const embeddingsOf = value => embeddingList(value).map(embeddingOf);
 
 /** @param {unknown} error anybody's: a getter's or a proxy's of the caller's, say @returns {ClipError} */
 function typed(error) {

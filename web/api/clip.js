@@ -22,6 +22,10 @@ import { Store } from '../models/store.js';
 /** @template I @typedef {import('./options.js').ClassifyResult<I>} ClassifyResult */
 /** @template I @typedef {import('./options.js').EncodeResult<I>} EncodeResult */
 
+/** @typedef {import('./embeddings.js').EmbeddingIndex} EmbeddingIndex */
+/** @typedef {import('./embeddings.js').IndexOptions} IndexOptions */
+/** @typedef {import('./embeddings.js').Match} Match */
+
 /** @typedef {import('../session/pool.js').Pool} Pool */
 /** @typedef {Float32Array | readonly number[] | Record<string, number>} Embedding */
 /** @typedef {Embedding | readonly Embedding[]} Embeddings */
@@ -277,6 +281,30 @@ export class Clip {
    *  @param {Float32Array | Float32Array[]} b @returns {Float32Array[]} */
   similarity(a, b) {
     return Clip.similarity(a, b);
+  }
+
+  /** What search is made of, when it is asked for. @protected @returns {Promise<typeof import('./embeddings.js')>} */
+  static searching() {
+    return import('./embeddings.js');
+  }
+
+  /**
+   * Keeps many embeddings where they are quick to search, in memory of their own, into which they are copied: 1,000,000 of 512 numbers take 2 GB,
+   * and with `dtype: 'q8'`, or given as Int8Array, 0.5 GB.
+   * @param {Embeddings | Int8Array} embeddings arrays of numbers; or all in one Float32Array or Int8Array, with `width` @param {IndexOptions} [options]
+   * @returns {Promise<EmbeddingIndex>}
+   */
+  static index(embeddings, options) {
+    return guarded(async () => (await this.searching()).EmbeddingIndex.of(embeddings, options))();
+  }
+
+  /**
+   * The embeddings with the largest cosines to a query, best first. Who asks more than once makes an index.
+   * @param {Embedding} query @param {EmbeddingIndex | Embeddings | Int8Array} embeddings as Clip.index makes it or takes them; in one array they are as
+   *   wide as the query @param {number} [k] how many, 10 by default @param {{ signal?: AbortSignal }} [options] @returns {Promise<Match[]>}
+   */
+  static topK(query, embeddings, k, options) {
+    return guarded(async () => (await this.searching()).topK(query, embeddings, k, options))();
   }
 
   /** What is kept in IndexedDB. */

@@ -1,7 +1,7 @@
 /**
  * The synchronous engine: src/clip.h for JavaScript. The worker uses it, and Node; so can you, in a worker of your own.
  *
- * The room engine/: the modules and what runs in them. It knows neither models' files nor the page.
+ * The room engine/: the modules and what runs in them. It knows neither models' files nor the page. It may use wasm/.
  *
  *     const engine = await Engine.create({ wasm });
  *     const vision = engine.openTower('vision', JSON.stringify({ config, preprocess }), 'q8');
