@@ -35,7 +35,11 @@ export { ClipError } from './error.js';
 /** @typedef {import('./api/embeddings.js').EmbeddingIndex} EmbeddingIndex */
 /** @typedef {import('./api/embeddings.js').IndexOptions} IndexOptions */
 /** @typedef {import('./api/embeddings.js').Match} Match */
-/** @template I @typedef {import('./api/options.js').ClassifyResult<I>} ClassifyResult */
+/** @typedef {import('./api/embedding-file.js').ExportOptions} ExportOptions */
+/** @typedef {import('./api/embedding-file.js').ImportedEmbeddings} ImportedEmbeddings */
+/** @typedef {import('./api/options.js').Labels} Labels */
+/** @template {Labels} L @typedef {import('./api/options.js').Ranking<L>} Ranking */
+/** @template I @template {Labels} [L=readonly string[]] @typedef {import('./api/options.js').ClassifyResult<I, L>} ClassifyResult */
 /** @template I @typedef {import('./api/options.js').EncodeResult<I>} EncodeResult */
 
 export class Clip extends Core {

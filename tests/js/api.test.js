@@ -106,6 +106,39 @@ describe('Clip, with a small model made here', () => {
     await assert.rejects(clip.classify(photo, LABELS, { scores: 'sigmoid' }), failing('bad-argument', /not trained with a sigmoid/));
   });
 
+  test('beside a score stands the cosine that it is made of, with the model’s logitScale', async () => {
+    const scores = await clip.classify(photo, LABELS);
+    const powers = scores.map(({ cosine }) => Math.exp(clip.info.logitScale * cosine));
+    const sum = powers.reduce((a, b) => a + b);
+    close(
+      scores.map(({ score }) => score),
+      powers.map(power => power / sum),
+      1e-5,
+    );
+    const cosines = await clip.classify(photo, LABELS, { scores: 'cosine' });
+    for (const { score, cosine } of cosines) assert.equal(score, cosine);
+  });
+
+  test('groups of labels are ranked each by itself', async () => {
+    const groups = { animal: ['a dog', 'cat', 'a dog'], 'what it is': LABELS, __proto__: ['x'], ['__proto__']: ['a dog', 'photo'] };
+    const rankings = await clip.classify(photo, groups);
+    assert.deepEqual(Object.keys(rankings), ['animal', 'what it is', '__proto__']);
+    for (const [name, labels] of Object.entries(groups)) {
+      const own = Object.entries(rankings).find(([group]) => group === name)?.[1];
+      assert.deepEqual(own, await clip.classify(photo, labels), name);
+    }
+    const options = { top: 1, scores: /** @type {const} */ ('cosine') };
+    const [one, other] = await clip.classify([photo, photo], { a: LABELS, b: ['cat'] }, options);
+    assert.deepEqual(one, other);
+    assert.deepEqual(one, { a: await clip.classify(photo, LABELS, options), b: await clip.classify(photo, ['cat'], options) });
+    for await (const { ranking } of clip.classifyEach(Array(5).fill(photo), { a: LABELS, b: ['cat'] }, options))
+      assert.deepEqual(ranking, one);
+    await assert.rejects(clip.classify(photo, { a: LABELS, b: [] }), failing('no-labels', /"b"/));
+    await assert.rejects(clip.classify(photo, {}), failing('no-labels'));
+    await assert.rejects(clip.classify(photo, { a: ['cat', ' '] }), failing('bad-label', /Label 2 of the group "a"/));
+    await assert.rejects(clip.classify(photo, /** @type {any} */ ({ a: 'cat' })), failing('bad-label', /"a"/));
+  });
+
   test('embeddings survive JSON and structuredClone', async () => {
     const [image, text] = [await clip.encode(photo), await clip.encode('a dog')];
     const expected = Clip.similarity(image, text);

@@ -111,6 +111,9 @@ describe('arguments', () => {
       add: () => index.add(odd(), odd()),
       ofIndex: () => Promise.all([index.topK(odd(), odd(), odd()), index.similarity(odd(), { from: odd(), to: odd() })]),
       get: () => index.get(odd()),
+      exportEmbeddings: () => Clip.exportEmbeddings(often(embeddings), often('npy'), often({ names: odd(), model: odd() })),
+      importEmbeddings: () => Clip.importEmbeddings(odd(), often({ tensor: odd() })),
+      groups: () => clip.classify(photo, { a: often(LABELS), b: odd() }),
       load: () => Clip.load(often('./nowhere'), often({ dtype: odd(), threads: odd() })).then(other => other.dispose()),
       pipeline: () => pipeline(odd(), odd(), odd()),
       cache: () => Clip.cache.delete(odd()),
@@ -119,7 +122,7 @@ describe('arguments', () => {
     const embeddings = [Float32Array.of(1, 2, 3), Float32Array.of(3, 2, 1)];
     const index = await Clip.index(embeddings);
     let refused = 0;
-    for (let i = 0; i < 900; i++) {
+    for (let i = 0; i < 1200; i++) {
       const name = names[i % names.length];
       try {
         await calls[name]();

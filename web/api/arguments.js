@@ -26,6 +26,10 @@ export const whole = most =>
   );
 const yesOrNo = kind('true or false', value => typeof value === 'boolean');
 const text = kind('a string', value => typeof value === 'string');
+/** @type {Check} */
+const strings = (value, name) => [
+  ...kind('an array of strings', all => Array.isArray(all) && all.every(one => typeof one === 'string'))(value, name),
+];
 const number = kind('a number', value => typeof value === 'number' && !Number.isNaN(value));
 const callback = kind('a function', value => typeof value === 'function');
 const signal = kind('an AbortSignal', value => typeof value?.aborted === 'boolean' && typeof value.addEventListener === 'function');
@@ -61,6 +65,8 @@ const OPTIONS = {
   encode: { ...RUN, normalize: yesOrNo },
   index: { signal, width: whole(65536), dtype: oneOf(['f32', 'q8']) },
   add: { signal },
+  exportEmbeddings: { names: strings, model: text, width: whole(65536) },
+  importEmbeddings: { tensor: text },
   topK: { signal },
   similarity: { signal, from: place, to: place },
 };
@@ -94,16 +100,27 @@ function listed(value, what, code) {
   return [...value];
 }
 
-/** @param {any} labels @returns {string[]} */
-export function labelsOf(labels) {
-  const all = labels === undefined || labels === null ? [] : listed(labels, 'Labels', 'bad-label');
-  if (!all.length) throw new ClipError('no-labels', 'There are no labels to choose from.');
+/** @param {any} labels @param {string} [group] its name @returns {string[]} */
+function labelList(labels, group) {
+  const where = group === undefined ? '' : ` of the group ${said(group)}`;
+  const all = labels === undefined || labels === null ? [] : listed(labels, `Labels${where}`, 'bad-label');
+  if (!all.length) throw new ClipError('no-labels', `There are no labels${where} to choose from.`);
   all.forEach((label, i) => {
-    if (typeof label !== 'string') throw new ClipError('bad-label', `Label ${i + 1} is no string.`);
-    if (!label.trim()) throw new ClipError('bad-label', `Label ${i + 1} is empty.`);
-    if (!isWellFormed(label)) throw new ClipError('bad-label', `Label ${i + 1} (${said(label)}) is not well-formed UTF-16.`);
+    if (typeof label !== 'string') throw new ClipError('bad-label', `Label ${i + 1}${where} is no string.`);
+    if (!label.trim()) throw new ClipError('bad-label', `Label ${i + 1}${where} is empty.`);
+    if (!isWellFormed(label)) throw new ClipError('bad-label', `Label ${i + 1}${where} (${said(label)}) is not well-formed UTF-16.`);
   });
   return all;
+}
+
+/** A list, or an object that has a list for each group. @param {any} labels
+ *  @returns {{ labels: string[], groups?: string[][], names?: string[] }} all labels, and the groups with their names */
+export function labelsOf(labels) {
+  const isObject = typeof labels === 'object' && labels !== null && typeof labels[Symbol.iterator] !== 'function';
+  const names = isObject ? Object.keys(labels) : [];
+  if (!names.length) return { labels: labelList(isObject ? [] : labels) };
+  const groups = names.map(name => labelList(labels[name], name));
+  return { labels: groups.flat(), groups, names };
 }
 
 /** @param {any} templates one or several @param {string} otherwise @returns {string[]} */

@@ -19,14 +19,19 @@ import { Store } from '../models/store.js';
 /** @typedef {import('./options.js').RunOptions} RunOptions */
 /** @typedef {import('./options.js').ClassifyOptions} ClassifyOptions */
 /** @typedef {import('./options.js').EachOptions} EachOptions */
-/** @template I @typedef {import('./options.js').ClassifyResult<I>} ClassifyResult */
+/** @typedef {import('./options.js').Labels} Labels */
+/** @template {Labels} L @typedef {import('./options.js').Ranking<L>} Ranking */
+/** @template I @template {Labels} [L=readonly string[]] @typedef {import('./options.js').ClassifyResult<I, L>} ClassifyResult */
 /** @template I @typedef {import('./options.js').EncodeResult<I>} EncodeResult */
 
 /** @typedef {import('./embeddings.js').EmbeddingIndex} EmbeddingIndex */
 /** @typedef {import('./embeddings.js').IndexOptions} IndexOptions */
 /** @typedef {import('./embeddings.js').Match} Match */
+/** @typedef {import('./embedding-file.js').ExportOptions} ExportOptions */
+/** @typedef {import('./embedding-file.js').ImportedEmbeddings} ImportedEmbeddings */
 
 /** @typedef {import('../session/pool.js').Pool} Pool */
+/** @typedef {import('../session/session.js').Question} Question */
 /** @typedef {Float32Array | readonly number[] | Record<string, number>} Embedding */
 /** @typedef {Embedding | readonly Embedding[]} Embeddings */
 
@@ -114,25 +119,21 @@ export class Clip {
   }
 
   /**
-   * Ranks labels for one picture, or for several (then the answer has a list for each).
+   * Ranks labels for one picture, or for several (then the answer has a ranking for each).
    * @template {ImageInput | readonly ImageInput[] | FileList} I
-   * @param {I} image @param {readonly string[]} labels @param {ClassifyOptions} [options]
-   * @returns {Promise<I extends readonly any[] | FileList ? Score[][] : Score[]>} best first; the scores of a picture add up to 1, or
-   *   each is the probability that its label fits, if the model was trained for that (`info.logitBias`)
+   * @template {Labels} L
+   * @param {I} image @param {L} labels a list; or an object with a list for each group, whose scores are counted by themselves @param {ClassifyOptions} [options]
+   * @returns {Promise<I extends readonly any[] | FileList ? Ranking<L>[] : Ranking<L>>} best first, of groups an object with the ranking of each; the scores
+   *   of a ranking add up to 1, or each is the probability that its label fits, if the model was trained for that (`info.logitBias`)
    */
   async classify(image, labels, options) {
-    const { template, top, scores: kind, threshold, ...run } = optionsOf('classify', options);
-    const question = {
-      labels: labelsOf(labels),
-      templates: templatesOf(isSet(template) ? await setOf(template) : template, DEFAULT_TEMPLATE),
-      top,
-      scores: kind,
-      threshold,
-    };
+    const { signal, onProgress, ...how } = optionsOf('classify', options);
+    const { question, shape } = await questionOf(labels, how);
     const inputs = isList(image) ? [.../** @type {any[]} */ (image)] : [image];
+    const run = { ...(signal && { signal }), ...(onProgress && { onProgress }) };
     const scores = this.#isBatch(inputs)
-      ? await allOf(this.#classifyEach(inputs, question, { signal: run.signal }), 'ranking')
-      : await this.#classify(inputs, question, run);
+      ? await allOf(this.#classifyEach(inputs, question, shape, { signal }), 'ranking')
+      : (await this.#classify(inputs, question, run)).map(shape);
     return /** @type {any} */ (isList(image) ? scores : scores[0]);
   }
 
@@ -161,25 +162,20 @@ export class Clip {
    * Ranks labels for each of any number of pictures, as they are done. Several workers share them; at no time are more of them in memory
    * than that needs. What is wrong with one picture is that one's `error`, and the others go on.
    * @template {ImageInput} I
-   * @param {Iterable<I> | AsyncIterable<I>} images @param {readonly string[]} labels @param {Omit<ClassifyOptions, 'onProgress'> & EachOptions} [options]
-   * @returns {AsyncGenerator<ClassifyResult<I>, void, void>} ends with an error where there is no going on: the model does not load, the
+   * @template {Labels} L
+   * @param {Iterable<I> | AsyncIterable<I>} images @param {L} labels as in classify @param {Omit<ClassifyOptions, 'onProgress'> & EachOptions} [options]
+   * @returns {AsyncGenerator<ClassifyResult<I, L>, void, void>} ends with an error where there is no going on: the model does not load, the
    *   labels are none, it was aborted
    */
   async *classifyEach(images, labels, options) {
     const { template, top, scores, threshold, ...each } = optionsOf('classifyEach', options);
-    const question = {
-      labels: labelsOf(labels),
-      templates: templatesOf(isSet(template) ? await setOf(template) : template, DEFAULT_TEMPLATE),
-      top,
-      scores,
-      threshold,
-    };
-    yield* this.#classifyEach(eachOf(images, 'classifyEach'), question, each);
+    const { question, shape } = await questionOf(labels, { template, top, scores, threshold });
+    yield* this.#classifyEach(eachOf(images, 'classifyEach'), question, shape, each);
   }
 
-  /** @template I @param {Iterable<I> | AsyncIterable<I>} images @param {import('../session/session.js').Question} question
-   *  @param {EachOptions & { signal?: AbortSignal }} options @returns {AsyncGenerator<ClassifyResult<I>, void, void>} */
-  async *#classifyEach(images, question, options) {
+  /** @template I @template {Labels} L @param {Iterable<I> | AsyncIterable<I>} images @param {Question} question @param {(answer: any) => Ranking<L>} shape
+   *  @param {EachOptions & { signal?: AbortSignal }} options @returns {AsyncGenerator<ClassifyResult<I, L>, void, void>} */
+  async *#classifyEach(images, question, shape, options) {
     const { labels, templates } = question;
     const { signal } = options;
     /** @type {Promise<Float32Array[]> | undefined} */
@@ -196,7 +192,7 @@ export class Clip {
       return { call: /** @type {const} */ ('classify'), args: [{ pictures: [picture], ...question }], transfer };
     };
     for await (const { index, input, value, error } of this.client.each(images, taskOf, { ...options, begin, setUp }))
-      yield error ? { index, input, error } : { index, input, ranking: /** @type {Score[][]} */ (value)[0] };
+      yield error ? { index, input, error } : { index, input, ranking: shape(/** @type {any[]} */ (value)[0]) };
   }
 
   /**
@@ -307,6 +303,21 @@ export class Clip {
     return guarded(async () => (await this.searching()).topK(query, embeddings, k, options))();
   }
 
+  /**
+   * Embeddings as a file of other programs: NumPy's .npy, or safetensors, where the tensor is called image_embeds.
+   * @param {EmbeddingIndex | Embeddings | Int8Array} embeddings an index, or what makes one @param {'safetensors' | 'npy'} format
+   * @param {ExportOptions} [options] @returns {Promise<Uint8Array>} numbers are f32
+   */
+  static exportEmbeddings(embeddings, format, options) {
+    return guarded(async () => (await this.searching()).exportEmbeddings(embeddings, format, options))();
+  }
+
+  /** Embeddings from such a file. @param {Uint8Array | ArrayBuffer | Blob} file of either form, which it says itself
+   *  @param {{ tensor?: string }} [options] tensor: its name, where a safetensors file has several @returns {Promise<ImportedEmbeddings>} */
+  static importEmbeddings(file, options) {
+    return guarded(async () => (await this.searching()).importEmbeddings(file, options))();
+  }
+
   /** What is kept in IndexedDB. */
   static cache = {
     /** @returns {Promise<import('../models/store.js').CachedModel[]>} */
@@ -322,8 +333,7 @@ export class Clip {
     return inputs.length > FEW && this.client.limit > 1;
   }
 
-  /** @param {any[]} inputs @param {import('../session/session.js').Question} question @param {RunOptions} options
-   *  @returns {Promise<Score[][]>} */
+  /** @param {any[]} inputs @param {Question} question @param {RunOptions} options @returns {Promise<any[]>} */
   async #classify(inputs, question, options) {
     const { pictures, transfer } = await this.#pictures(inputs);
     return this.#request('classify', [{ pictures, ...question }], { ...options, transfer });
@@ -355,6 +365,15 @@ export class Clip {
   #request(call, args, options = {}) {
     return this.client.request(call, args, { onProgress: this.onProgress, ...options });
   }
+}
+
+/** What a session is asked, and how its answer for a picture looks to the caller. @param {any} given labels @param {any} how options
+ *  @returns {Promise<{ question: Question, shape: (answer: any) => any }>} */
+async function questionOf(given, { template, top, scores, threshold }) {
+  const { labels, groups, names } = labelsOf(given);
+  const templates = templatesOf(isSet(template) ? await setOf(template) : template, DEFAULT_TEMPLATE);
+  const shape = (/** @type {any} */ answer) => (names ? Object.fromEntries(names.map((name, i) => [name, answer[i]])) : answer);
+  return { question: { labels, groups, templates, top, scores, threshold }, shape };
 }
 
 /** @param {Float32Array} vector @returns {Float32Array} of length 1; zeros stay */

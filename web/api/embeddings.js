@@ -12,6 +12,8 @@ import { ClipError, throwIfAborted } from '../error.js';
 import { MOST_WIDTH, QUERIES, Search } from '../engine/search.js';
 import { bad, embeddingList, embeddingOf, guarded, optionsOf, whole } from './arguments.js';
 
+export { exportEmbeddings, importEmbeddings } from './embedding-file.js';
+
 /** @typedef {import('./clip.js').Embedding} Embedding */
 /** @typedef {import('./clip.js').Embeddings} Embeddings */
 /** Numbers of many embeddings, one after the other. @typedef {Float32Array | Int8Array} Flat */

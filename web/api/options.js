@@ -44,7 +44,9 @@
  */
 
 /** @typedef {Omit<import('../session/pool.js').BatchOptions, 'signal'>} EachOptions */
-/** @template I @typedef {{ index: number, input: I, ranking: Score[], error?: undefined }
+/** A list, or a list for each group. @typedef {readonly string[] | { readonly [group: string]: readonly string[] }} Labels */
+/** @template {Labels} L @typedef {L extends readonly string[] ? Score[] : { [G in keyof L]: Score[] }} Ranking */
+/** @template I @template {Labels} [L=readonly string[]] @typedef {{ index: number, input: I, ranking: Ranking<L>, error?: undefined }
  *   | { index: number, input: I, ranking?: undefined, error: ClipError }} ClassifyResult */
 /** @template I @typedef {{ index: number, input: I, embedding: Float32Array, error?: undefined }
  *   | { index: number, input: I, embedding?: undefined, error: ClipError }} EncodeResult */

@@ -7,7 +7,7 @@ import { Usage, finishProgress, say, wholeNumber } from './terminal.js';
 import { forEach, load } from './work.js';
 import { writeSidecar } from './xmp.js';
 
-/** @typedef {import('../session/session.js').Score & { unknown: boolean }} Marked */
+/** @typedef {{ label: string, score: number, unknown: boolean }} Marked */
 /** @typedef {{ labels?: string[], 'no-split'?: boolean, template?: string[], top?: string, json?: boolean, jsonl?: boolean, csv?: boolean,
  *  threshold?: string, 'sort-into'?: string, link?: boolean, xmp?: boolean, from?: string[], model?: string, dtype?: string,
  *  threads?: string, workers?: string }} Values */
@@ -89,9 +89,10 @@ export async function classify(values, names) {
     photos,
     signal => clip.classifyEach(photos, labels, { template, signal }),
     async ({ ranking }, file) => {
-      const all = /** @type {import('../session/session.js').Score[]} */ (ranking).map(one => ({
-        ...one,
-        unknown: strangers.has(one.label),
+      const all = /** @type {import('../session/session.js').Score[]} */ (ranking).map(({ label, score }) => ({
+        label,
+        score,
+        unknown: strangers.has(label),
       }));
       const shown = all.filter(({ score }) => score >= threshold).slice(0, top);
       writer.photo(file, shown, all);

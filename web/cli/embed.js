@@ -6,6 +6,7 @@
  * often it was killed, and the pieces one after the other are what one run writes.
  */
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { npyHeader, safetensorsHeader } from '../api/embedding-file.js';
 import { Kept } from './kept.js';
 import { findPhotos } from './photos.js';
 import { Usage, finishProgress, say } from './terminal.js';
@@ -25,30 +26,15 @@ function* jsonl({ rows }) {
   for (const { photo, embedding } of rows) yield Buffer.from(`${JSON.stringify({ file: photo, embedding: numbersOf(embedding()) })}\n`);
 }
 
-/** NumPy's format 1.0; the photos' names are in a file beside it. @param {Table} table */
+/** The photos' names are in a file beside it. @param {Table} table */
 function* npy({ rows, width }) {
-  const text = `{'descr': '<f4', 'fortran_order': False, 'shape': (${rows.length}, ${width}), }`;
-  const header = `${text.padEnd(Math.ceil((text.length + 11) / 64) * 64 - 11)}\n`;
-  yield Buffer.concat([
-    Buffer.from('\x93NUMPY\x01\0', 'latin1'),
-    Uint8Array.of(header.length & 255, header.length >> 8),
-    Buffer.from(header),
-  ]);
+  yield npyHeader(rows.length, width);
   for (const { embedding } of rows) yield bytesOf(embedding());
 }
 
-/** One tensor, image_embeds; names are in the metadata, as a JSON array. @param {Table} table */
+/** @param {Table} table */
 function* safetensors({ rows, width, model }) {
-  const json = JSON.stringify({
-    __metadata__: { files: JSON.stringify(rows.map(({ photo }) => photo)), model },
-    image_embeds: { dtype: 'F32', shape: [rows.length, width], data_offsets: [0, rows.length * width * 4] },
-  });
-  const header = Buffer.from(json);
-  const padded = Buffer.concat([header, Buffer.alloc((8 - (header.length % 8)) % 8, ' ')]);
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(padded.length));
-  yield length;
-  yield padded;
+  yield safetensorsHeader(rows.length, width, { names: rows.map(({ photo }) => photo), model });
   for (const { embedding } of rows) yield bytesOf(embedding());
 }
 

@@ -20,8 +20,9 @@ import { Store, labelPrefix } from '../models/store.js';
 /** @typedef {import('../engine/tower.js').Tokenizer} Tokenizer */
 /** @typedef {import('../models/download.js').Progress} Progress */
 /** @typedef {import('../pictures/picture.js').Picture | { label: string, path: string }} Picture `path`: where the host reads files */
-/** @typedef {{ label: string, score: number }} Score */
-/** @typedef {{ labels: string[], templates: string[], top?: number, scores?: 'softmax' | 'sigmoid' | 'cosine', threshold?: number }} Question */
+/** `cosine`: of the picture's embedding and the label's, which scores are made of. @typedef {{ label: string, score: number, cosine: number }} Score */
+/** `groups`: of the labels, each with a softmax of its own, instead of one of all.
+ * @typedef {{ labels: string[], groups?: string[][], templates: string[], top?: number, scores?: 'softmax' | 'sigmoid' | 'cosine', threshold?: number }} Question */
 /** @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void, onWarning?: (warning: import('../error.js').PlainError) => void }} SessionWatch */
 
 /**
@@ -372,9 +373,9 @@ export class Session {
 
   /**
    * @param {Question & { pictures: Picture[] }} request @param {SessionWatch} [watch]
-   * @returns {Promise<Score[][]>} of each picture, best first; of labels that are there twice only once
+   * @returns {Promise<Score[][] | Score[][][]>} of each picture, or of each group of it, best first; of labels that are there twice only once
    */
-  async classify({ pictures, labels, templates, top, scores: kind, threshold = -Infinity }, watch = {}) {
+  async classify({ pictures, labels, groups, templates, top, scores: kind, threshold = -Infinity }, watch = {}) {
     checkLabels(labels, templates);
     const unique = [...new Set(labels)];
     const images = await this.encodeImages(pictures, watch);
@@ -388,13 +389,24 @@ export class Session {
     if (how === 'sigmoid' && bias === undefined) {
       throw new ClipError('bad-argument', `${this.source.id} was not trained with a sigmoid: its scores are 'softmax' or 'cosine'.`);
     }
-    return images.map((_, i) => {
-      const row = cosines.slice(i * unique.length, (i + 1) * unique.length);
-      if (how === 'softmax') row.set(this.#engine.softmax(row, scale));
-      if (how === 'sigmoid') row.forEach((x, j) => (row[j] = 1 / (1 + Math.exp(-(x * scale + /** @type {number} */ (bias))))));
-      const ranked = unique.map((label, j) => ({ label, score: row[j] })).sort((x, y) => y.score - x.score);
+    const sigmoid = (/** @type {number} */ x) => 1 / (1 + Math.exp(-(x * scale + /** @type {number} */ (bias))));
+    const rank = (/** @type {string[]} */ group, /** @type {Float32Array} */ row) => {
+      const scores = how === 'softmax' ? this.#engine.softmax(row, scale) : how === 'sigmoid' ? row.map(sigmoid) : row;
+      const ranked = group.map((label, j) => ({ label, score: scores[j], cosine: row[j] })).sort((x, y) => y.score - x.score);
       return ranked.filter(({ score }) => score >= threshold).slice(0, top);
-    });
+    };
+    const at = new Map(unique.map((label, j) => [label, j]));
+    const rows = images.map((_, i) => cosines.slice(i * unique.length, (i + 1) * unique.length));
+    if (!groups) return rows.map(row => rank(unique, row));
+    const once = groups.map(group => [...new Set(group)]);
+    return rows.map(row =>
+      once.map(group =>
+        rank(
+          group,
+          Float32Array.from(group, label => row[/** @type {number} */ (at.get(label))]),
+        ),
+      ),
+    );
   }
 
   /** Calls one of the methods that clients may call. @param {Call} name @param {any[]} args @param {SessionWatch} watch @returns {Promise<any>} */
