@@ -120,7 +120,7 @@ describe('Clip, with a small model made here', () => {
   });
 
   test('groups of labels are ranked each by itself', async () => {
-    const groups = { animal: ['a dog', 'cat', 'a dog'], 'what it is': LABELS, __proto__: ['x'], ['__proto__']: ['a dog', 'photo'] };
+    const groups = { animal: ['a dog', 'cat', 'a dog'], 'what it is': LABELS, ['__proto__']: ['a dog', 'photo'] };
     const rankings = await clip.classify(photo, groups);
     assert.deepEqual(Object.keys(rankings), ['animal', 'what it is', '__proto__']);
     for (const [name, labels] of Object.entries(groups)) {

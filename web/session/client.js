@@ -120,9 +120,7 @@ export class WorkerClient extends Client {
     if (!call) return this.info;
     const { worker } = this;
     try {
-      const result = await this.#send(call, args, options);
-      if (call === 'prepare') Object.assign(this.info, result);
-      return result;
+      return await this.#send(call, args, options);
     } catch (error) {
       if (isFatal(error) && this.worker === worker) this.end();
       throw error;
@@ -167,6 +165,7 @@ export class WorkerClient extends Client {
   /** @param {any} data */
   #hear(data) {
     if (data.warning) return this.onWarning(data.warning);
+    if (data.info) return void Object.assign(this.info ?? {}, data.info);
     const running = this.calls.get(data.id);
     if (!running) return;
     if (data.error) running.reject(fromPlain(data.error));
@@ -253,9 +252,8 @@ export class LocalClient extends Client {
     const watch = { signal: signal ?? undefined, onProgress: hear, onWarning: this.onWarning };
     try {
       this.session ??= await this.open(watch);
-      this.info = this.session.info;
-      const result = call ? await this.session.call(call, args, watch) : this.info;
-      if (call === 'prepare') this.info = result;
+      const result = call ? await this.session.call(call, args, watch) : this.session.info;
+      if (this.session) this.info = this.session.info; // a model knows more of itself when its towers are loaded
       return result;
     } catch (error) {
       const typed = error instanceof ClipError ? error : fromPlain(toPlain(error));

@@ -6,6 +6,7 @@
  *          { id, call, args }                     a method of Session, and its arguments but the last
  *          { abort: id }                          takes effect between two steps of long work
  *     out  { id, progress }, { warning }          meanwhile
+ *          { info }                               what is known now that was not when the model was opened
  *          { id, result } or { id, error }        at the end; errors are { code, message }
  *
  * Calls may overlap: while one waits for a picture's bytes another computes.
@@ -30,6 +31,12 @@ import { Session } from './session.js';
 export function serve({ post, spawn, sourceOf, readFile, decode }) {
   let session = /** @type {Session | undefined} */ (undefined);
   const running = /** @type {Map<number, AbortController>} */ (new Map());
+  let told = '';
+  const tell = (/** @type {Session} */ { info }) => {
+    const now = JSON.stringify([info.logitScale, info.logitBias, info.fingerprint, info.preprocess]);
+    if (told && now !== told) post({ info });
+    told = now;
+  };
   return async (/** @type {any} */ { id, call, args, abort, thread }) => {
     if (thread) return runThread(thread, () => post({ started: true }));
     if (abort !== undefined) return running.get(abort)?.abort();
@@ -44,6 +51,7 @@ export function serve({ post, spawn, sourceOf, readFile, decode }) {
       if (call === 'open') session = await Session.open({ ...args, source: sourceOf(args.source), spawn, readFile, decode }, watch);
       else if (!session) throw new ClipError('worker', 'No model is open.');
       const result = call === 'open' ? session.info : await session.call(call, args, watch);
+      tell(session);
       post({ id, result }, call === 'snapshot' && result ? [result.memory] : []);
     } catch (error) {
       post({ id, error: toPlain(error) });
