@@ -20,5 +20,5 @@ for (const { name, scene } of SAMPLES) {
   writeFileSync(join(OUT, `${name}.jpg`), jpeg);
   console.log(`${name}.jpg ${jpeg.length} bytes`);
 }
-const index = SAMPLES.map(({ name, title, labels, alt }) => ({ file: `${name}.jpg`, title, labels, alt }));
+const index = SAMPLES.map(({ name, title, labels, alt, ko }) => ({ file: `${name}.jpg`, title, labels, alt, ko }));
 writeFileSync(join(OUT, 'index.json'), `${JSON.stringify(index, null, 1)}\n`);

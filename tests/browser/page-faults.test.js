@@ -177,6 +177,7 @@ test('photos are remembered if somebody says so: embeddings only; and all of it 
   await page.click('.advanced summary');
   await page.check('#remember');
   await page.waitForFunction(async () => {
+    if (!(await indexedDB.databases()).some(({ name }) => name === 'clip-wasm-page')) return false; // opening it would make it
     const db = await new Promise(resolve => (indexedDB.open('clip-wasm-page').onsuccess = event => resolve(event.target.result)));
     const count = await new Promise(
       resolve => (db.transaction('embeddings').objectStore('embeddings').count().onsuccess = event => resolve(event.target.result)),

@@ -1,9 +1,10 @@
 /** Models on the page: those that are not there, folders, addresses, what is kept. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
+import { serve } from '../../build/serve.mjs';
 import { ROOT } from './helpers/chromium.js';
 import { samples, setLabels, settled, shown, startPage } from './helpers/page.js';
 
@@ -24,6 +25,148 @@ test('one that is not there is said, and the one that is stays', async () => {
   await page.keyboard.press('Escape');
   await setLabels(page, 'orange, broom');
   assert.equal((await settled(page, 2))[0][0], 'orange');
+});
+
+/** Models as weights/models.json has them: the embedded one, the same at an address, and a large one that is nowhere. */
+const KNOWN = () => {
+  const facts = { form: 'clip-wasm', accuracy: { imagenet: 0.632, source: 'its card' }, licence: 'MIT', languages: ['en', 'ko'], note: '' };
+  const other = new URL('weights/clip-mini/', it.site.url).href;
+  return {
+    models: [
+      { ...facts, name: 'clip-mini', source: 'clip-mini', bytes: { q8: 10_000_000 } },
+      { ...facts, name: 'clip-other', source: other, bytes: { q8: 10_015_697 }, note: 'The same once more.' },
+      { ...facts, name: 'clip-large', source: 'nobody/clip-large', bytes: { q8: 438_000_000 }, languages: ['en'] },
+    ],
+  };
+};
+
+test('known ones, with what they can do and what is to be fetched; one of them is fetched, stopped, gone on with', async () => {
+  const page = await open();
+  await page.route('**/weights/models.json', route => route.fulfill({ json: KNOWN() }));
+  await page.click('#model-open');
+  const rows = page.locator('#known li');
+  await rows.nth(2).waitFor();
+  assert.match(await rows.nth(0).textContent(), /^clip-mini10\sMB · 63% on ImageNet · English, Korean · MIT · built inin use$/);
+  assert.match(await rows.nth(1).textContent(), /Fetch 10\sMB$/);
+  assert.match(await rows.nth(2).textContent(), /^clip-large438\sMB · 63% on ImageNet · English · MIT/);
+  let release;
+  const held = new Promise(resolve => (release = resolve));
+  await page.context().route('**/clip-mini/text*', async route => {
+    await held;
+    await route.continue().catch(() => {});
+  });
+  await rows.nth(1).locator('button').click();
+  await page.waitForFunction(() => /^(Fetching|Unpacking) the half that/.test(document.getElementById('model-stage').textContent));
+  await page.click('#model-stop');
+  await shown(page, 'Loading was stopped. What has arrived is kept.');
+  assert.equal(await page.textContent('#model-name'), 'clip-mini');
+  release();
+  await page.click('#model-retry');
+  await page.waitForSelector('#model-dialog', { state: 'hidden' });
+  await page.context().unroute('**/clip-mini/text*');
+  await page.click('#model-open');
+  await page.waitForFunction(() => document.querySelectorAll('#known em').length === 1);
+  assert.match(await rows.nth(1).textContent(), /on this deviceThe same once more\.in use$/);
+  assert.match(await rows.nth(0).textContent(), /Use$/);
+  await rows.nth(0).locator('button').click();
+  await page.waitForSelector('#model-dialog', { state: 'hidden' });
+  await settled(page, samples[0].labels.length);
+  assert.equal(new URL(page.url()).searchParams.get('model'), null);
+  assert.deepEqual(page.complaints, []);
+});
+
+test('links to a hub’s page mean the model', async () => {
+  const page = await open();
+  const sources = await page.evaluate(async () => {
+    const { sourceOf } = await import('/demo/models.js');
+    return [
+      'https://huggingface.co/openai/clip-vit-base-patch32',
+      'huggingface.co/openai/clip-vit-base-patch32/tree/main',
+      'https://hf.co/openai/clip-vit-base-patch32/tree/abc123/folder?x=1',
+      'https://www.huggingface.co/openai/clip-vit-base-patch32/blob/main/config.json',
+      'openai/clip-vit-base-patch32',
+      'https://example.org/models/mine/',
+    ].map(sourceOf);
+  });
+  const name = 'openai/clip-vit-base-patch32';
+  assert.deepEqual(sources, [name, name, `${name}@abc123`, name, name, 'https://example.org/models/mine/']);
+});
+
+/** What the hub answers, each told apart. */
+const cors = { 'Access-Control-Allow-Origin': '*' };
+const FAILURES = [
+  ['no such name', /no model of that name, or it is not public/, route => route.fulfill({ status: 401, headers: cors })],
+  ['no connection', /could not be fetched\. Check the connection/, route => route.abort('connectionreset')],
+  [
+    'no CLIP',
+    /not a CLIP model|of a kind that cannot be run here/,
+    route =>
+      /config\.json$/.test(route.request().url())
+        ? route.fulfill({ json: { model_type: 'bert', hidden_size: 3 }, headers: cors })
+        : route.fulfill({ status: 404, headers: cors }),
+  ],
+];
+for (const [what, text, answer] of FAILURES)
+  test(`a model that cannot be had: ${what}`, async () => {
+    const page = await open();
+    await page.context().route('https://huggingface.co/**', answer);
+    try {
+      await page.click('#model-open');
+      await page.fill('#model-source', 'https://huggingface.co/nobody/nothing');
+      await page.click('#model-form button');
+      await page.waitForSelector('#model-trouble:not([hidden])');
+      assert.match(await page.textContent('#model-trouble'), text);
+      assert.ok(await page.isVisible('#model-retry'));
+      assert.equal(await page.textContent('#model-name'), 'clip-mini');
+    } finally {
+      await page.context().unroute('https://huggingface.co/**');
+    }
+  });
+
+for (const isolated of [true, false])
+  test(`a site that does not let others read it, from a page that is ${isolated ? '' : 'not '}isolated`, async () => {
+    const other = await serve({ root: join(ROOT, 'weights'), headers: {} }); // no CORS headers
+    const own = isolated ? it : await startPage({ headers: {} });
+    const page = await own.open();
+    try {
+      await page.click('#model-open');
+      await page.fill('#model-source', `${other.url}clip-mini/`);
+      await page.click('#model-form button');
+      await page.waitForSelector('#model-trouble:not([hidden])');
+      assert.match(
+        await page.textContent('#model-trouble'),
+        isolated ? /cannot be reached, or it does not let/ : /^That site does not let other pages/,
+      );
+    } finally {
+      await other.close();
+      if (!isolated) await own.close();
+    }
+  });
+
+test('a large one is asked about before it is fetched', async () => {
+  const page = await open();
+  const folder = `${it.site.url}weights/large/`;
+  const manifest = JSON.parse(await readFile(join(ROOT, 'weights/clip-mini/clip.json'), 'utf8'));
+  await page.context().route('**/large/**', route => {
+    const name = route.request().url().split('/').at(-1);
+    if (name === 'clip.json') {
+      for (const tower of Object.values(manifest.towers))
+        for (const file of Object.values(tower)) Object.assign(file, { bytes: 500_000_000, sha256: Array(120).fill('5'.repeat(64)) });
+      return route.fulfill({ json: manifest });
+    }
+    return route.continue({ url: route.request().url().replace('/large/', '/clip-mini/') });
+  });
+  await page.click('#model-open');
+  await page.fill('#model-source', folder);
+  await page.click('#model-form button');
+  await page.waitForSelector('#model-trouble:not([hidden])');
+  assert.match(await page.textContent('#model-trouble'), /\/large\/” is large: 500\sMB are to be fetched/);
+  assert.equal(await page.textContent('#model-retry'), 'Fetch it');
+  await page.click('#model-retry');
+  await shown(page, /^Fetching the half that sees: .* of 500\sMB/);
+  await page.click('#model-stop');
+  await shown(page, 'Loading was stopped. What has arrived is kept.');
+  assert.equal(await page.textContent('#model-name'), 'clip-mini');
 });
 
 test('one from a folder, and back to the built-in one', async () => {

@@ -24,16 +24,20 @@ test('opens with a sample, ranked; asks nobody else; complains about nothing', a
   assert.deepEqual(page.complaints, []);
 });
 
-test('every sample gets its label', async () => {
-  const page = await open();
-  for (const { title, labels } of samples) {
-    await page.getByRole('button', { name: title, exact: true }).click();
-    await page.waitForFunction(first => document.querySelector('.chip span')?.textContent === first, labels[0]);
-    const [[best]] = await settled(page, labels.length);
-    assert.equal(best, labels[0], title);
-  }
-  assert.deepEqual(page.complaints, []);
-});
+for (const [language, query, list] of [
+  ['English', '', samples],
+  ['Korean', '?lang=ko', samples.map(({ file, ko }) => ({ file, ...ko }))],
+])
+  test(`every sample gets its label, in ${language}`, async () => {
+    const page = await open({ query });
+    for (const { title, labels } of list) {
+      await page.getByRole('button', { name: title, exact: true }).click();
+      await page.waitForFunction(first => document.querySelector('.chip span')?.textContent === first, labels[0]);
+      const [[best]] = await settled(page, labels.length);
+      assert.equal(best, labels[0], title);
+    }
+    assert.deepEqual(page.complaints, []);
+  });
 
 test('a dropped photo and typed labels', async () => {
   const page = await open();

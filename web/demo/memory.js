@@ -36,14 +36,19 @@ export class Memory {
   /** @type {IDBDatabase | null} */
   #db = null;
 
-  /** @returns {Promise<{ labels: string[] | null }>} what was there */
+  /** @returns {Promise<{ labels: string[] | null }>} what was there; nothing where it cannot be read: the page goes on without */
   async start() {
-    if (!(await indexedDB.databases?.().catch(() => []))?.some(({ name }) => name === NAME)) return { labels: null };
-    this.#db = await open();
-    const settings = this.#db?.transaction('settings').objectStore('settings');
-    const [on, labels] = settings ? await Promise.all([result(settings.get('on')), result(settings.get('labels'))]) : [];
-    this.on = on === true;
-    return { labels: this.on && Array.isArray(labels) ? labels.filter(label => typeof label === 'string') : null };
+    try {
+      if (!(await indexedDB.databases?.())?.some(({ name }) => name === NAME)) return { labels: null };
+      const db = await open();
+      const settings = db?.transaction('settings').objectStore('settings');
+      const [on, labels] = settings ? await Promise.all([result(settings.get('on')), result(settings.get('labels'))]) : [];
+      this.#db = db;
+      this.on = on === true;
+      return { labels: this.on && Array.isArray(labels) ? labels.filter(label => typeof label === 'string') : null };
+    } catch {
+      return { labels: null };
+    }
   }
 
   /** @param {boolean} on @returns {Promise<boolean>} whether it can be so */

@@ -3,7 +3,7 @@
  * their text, and how logits become scores.
  */
 import { Clip } from '../index.js';
-import { boundTo } from './bound-worker.js';
+import { addressOf, boundTo, placesOf } from './bound-worker.js';
 import { logSumExp } from './judge.js';
 import { Vectors } from './vectors.js';
 
@@ -11,6 +11,17 @@ import { Vectors } from './vectors.js';
 const BROAD = ['thing', 'place', 'person', 'animal', 'plant', 'food', 'vehicle', 'building', 'tool', 'text'];
 /** Texts a request: between two the run can be stopped, and photos get their turn. */
 const BATCH = 64;
+
+/** Why a model could not be fetched. An isolated page cannot ask whether a server answers that does not let its files be read.
+ *  @param {any} source @param {{ answers: (url: string) => Promise<boolean> }} bound */
+async function whyNot(source, bound) {
+  if (!navigator.onLine) return 'offline';
+  if (typeof source !== 'string') return 'network';
+  const address = addressOf(source);
+  if (crossOriginIsolated && placesOf(source)[0] === new URL(address).origin && !/^https:\/\/huggingface\.co\//.test(address))
+    return 'unreachable';
+  return (await bound.answers(address)) ? 'blocked' : 'network';
+}
 
 export class Model {
   /** Of the photos. */
@@ -35,13 +46,8 @@ export class Model {
         throw error;
       }
     } catch (error) {
-      const refused =
-        error?.code === 'network' &&
-        navigator.onLine &&
-        typeof source === 'string' &&
-        (await bound.answers(new URL(source, document.baseURI).href));
+      if (error?.code === 'network') error.code = await whyNot(source, bound);
       bound.remove();
-      if (error?.code === 'network') error.code = refused ? 'blocked' : navigator.onLine ? 'network' : 'offline';
       throw error;
     }
   }

@@ -1,9 +1,10 @@
-/** The dialog about models: the one at work, known ones with their sizes, others by name, address or folder, and what is kept here. */
-import { Clip } from '../index.js';
-import { $, announce, closeBeside, make, say } from './dom.js';
-import { inFolders, modelAmong } from './intake.js';
+/** The model at work: loading one while the one before goes on, and saying on the page how that goes. The dialog has its own file. */
+import { $, announce, say } from './dom.js';
 import { Model } from './model.js';
-import { bytes, explain, t } from './words.js';
+import { bytes, explain, quote, t } from './words.js';
+
+/** Downloads larger than this are asked about first. */
+const ASKED = 24e6;
 
 /** A link to a model's page on the hub means the model. @param {string} text */
 export function sourceOf(text) {
@@ -26,89 +27,95 @@ export class Models {
   /** @type {Model | null} */
   model = null;
   /** What the model at work was loaded from; undefined for the embedded one. */
-  #source = undefined;
+  source = undefined;
+  /** What is being loaded, or was wished for last. */
+  wanted = undefined;
+  /** @type {AbortController | null} */
   #loading = null;
   #again = () => {};
+  /** @type {Promise<import('./model-dialog.js').ModelDialog> | null} */
+  #dialog = null;
 
   /** @param {{ onModel: () => void }} parts */
   constructor(parts) {
     Object.assign(this, parts);
-    const dialog = $('model-dialog');
-    closeBeside(dialog);
-    for (const opener of [$('model-open'), $('model-other'), $('unknown-other')]) opener.addEventListener('click', () => this.show());
-    $('model-form').addEventListener('submit', event => {
-      event.preventDefault();
-      const name = sourceOf($('model-source').value.trim());
-      if (name) this.open(name, $('model-dtype').value);
-      else $('model-source').focus();
-    });
-    $('model-folder').addEventListener('change', async ({ target }) => {
-      const files = [...target.files];
-      target.value = '';
-      if (!files.length) return;
-      const { model, stranger } = await modelAmong(inFolders(files));
-      if (model) this.open(model, $('model-dtype').value);
-      else say('model-trouble', stranger ? t('folderNotModel', { name: stranger }) : explain({ code: 'not-a-model' }));
-    });
-    for (const button of [$('model-embedded'), $('builtin')]) button.addEventListener('click', () => this.open(undefined, 'q8'));
-    for (const button of [$('model-stop'), $('loading-stop')]) button.addEventListener('click', () => this.#loading?.abort());
-    $('retry').addEventListener('click', () => this.#again());
+    for (const id of ['model-open', 'model-other', 'unknown-other']) $(id).addEventListener('click', () => this.show());
+    for (const id of ['model-embedded', 'builtin']) $(id).addEventListener('click', () => this.open(undefined, 'q8'));
+    for (const id of ['model-stop', 'loading-stop']) $(id).addEventListener('click', () => this.#loading?.abort());
+    for (const id of ['retry', 'model-retry']) $(id).addEventListener('click', () => this.#again());
   }
 
-  show() {
-    $('model-dialog').showModal();
-    this.#list();
+  /** Opens the dialog. */
+  async show() {
+    this.#dialog ??= import('./model-dialog.js').then(({ ModelDialog }) => new ModelDialog(this));
+    try {
+      (await this.#dialog).show();
+    } catch {
+      this.#dialog = null;
+      say('warnings', explain({ code: 'no-wasm' }));
+    }
   }
 
   /**
    * Loads a model; the one that is there stays until the new one has shown that it works.
-   * @param {string | File[] | undefined} source nothing: the embedded model @param {string} dtype
+   * @param {string | File[] | undefined} source nothing: the embedded model @param {string} dtype @param {boolean} [agreed] somebody knows
+   *   how much there is to fetch
    */
-  async open(source, dtype) {
+  async open(source, dtype, agreed = false) {
     this.#loading?.abort();
     const loading = (this.#loading = new AbortController());
-    this.#again = () => this.open(source, dtype);
-    say('model-trouble', '');
-    $('retry').hidden = $('builtin').hidden = true;
+    this.#again = () => this.open(source, dtype, true);
+    this.wanted = source;
+    const inDialog = $('model-dialog').open;
+    this.#trouble('');
     $('model-dot').className = 'dot busy';
     this.#progress(t('loadingModel'));
+    let large = 0;
     try {
       const model = await Model.load(source, {
         dtype,
         signal: loading.signal,
         onProgress: progress => {
-          if (progress.phase === 'warning') this.#warn(progress);
-          else if (this.#loading === loading) this.#progress(stage(progress), progress.loaded / progress.total);
+          if (progress.phase === 'warning') return this.#warn(progress);
+          if (this.#loading !== loading || loading.signal.aborted) return;
+          const { phase, loaded, total } = progress;
+          if (!agreed && phase === 'download' && total > ASKED && total > loaded) {
+            large = total;
+            return loading.abort(); // what has arrived is kept
+          }
+          agreed ||= phase === 'download';
+          this.#progress(stage(progress), loaded / total);
         },
       });
       if (this.#loading !== loading) return model.dispose();
       this.model?.dispose();
       this.model = model;
-      this.#source = source;
-      this.#remember(source, dtype);
+      this.source = source;
+      this.#remember(dtype);
       this.#tell();
       announce(t('modelReady', { name: model.info.name }));
       this.onModel();
       dispatchEvent(new Event('clip-ready'));
-      $('model-dialog').close();
+      if (inDialog) $('model-dialog').close();
     } catch (error) {
       if (this.#loading !== loading) return; // another one took its place
       const stopped = error.name === 'AbortError' || error.code === 'aborted';
-      const text = stopped ? t('loadingStopped') : explain(error);
-      say('model-trouble', text);
-      this.#failed(text, source !== undefined);
+      const name = typeof source === 'string' ? quote(source) : '';
+      const asks = large ? t('modelLarge', { name, size: bytes(large) }) : '';
+      this.#failed(asks || (stopped ? t('loadingStopped') : explain(error)), source !== undefined, large > 0);
     } finally {
       if (this.#loading === loading) {
         this.#loading = null;
         $('model-dot').className = this.model ? 'dot on' : 'dot off';
         if (!this.model) $('model-name').textContent = t('modelNone');
         this.#progress(null);
-        this.#list();
+        (await this.#dialog?.catch(() => null))?.draw();
       }
     }
   }
 
-  /** Where a model's loading is seen: in the dialog, and on the page while there is none that could answer. */
+  /** Where a model's loading is seen: in the dialog, and on the page while there is none that could answer.
+   *  @param {string | null} text @param {number} [share] */
   #progress(text, share) {
     $('model-loading').hidden = text === null;
     $('loading').hidden = text === null || this.model !== null;
@@ -123,77 +130,60 @@ export class Models {
     }
   }
 
-  /** With no other model at work the page itself says so, and offers a way on. */
-  #failed(text, other) {
-    if (this.model) return $('model-dialog').open || this.show();
-    queueMicrotask(() => {
-      say('loading-trouble', text);
-      $('retry').hidden = false;
-      $('builtin').hidden = !other;
-    });
+  /** @param {string} text what is wrong, '' for nothing @param {string} [next] what the button for another try says */
+  #trouble(text, next = t('retry')) {
+    say('model-trouble', text);
+    say('loading-trouble', this.model ? '' : text);
+    for (const id of ['retry', 'model-retry']) {
+      $(id).textContent = next;
+      $(id).hidden = !text;
+    }
+    $('retry').hidden ||= this.model !== null;
+    $('builtin').hidden = true;
   }
 
-  /** A model with an address is in the page's own address, so that reloading or sharing it comes back to it. */
-  #remember(source, dtype) {
-    say('loading-trouble', '');
+  /** With no other model at work the page itself says so, and offers a way on. @param {string} text @param {boolean} other not the embedded one
+   *  @param {boolean} asks whether it may be fetched */
+  #failed(text, other, asks) {
+    this.#trouble(text, t(asks ? 'modelFetchIt' : 'retry'));
+    if (!this.model) $('builtin').hidden = !other;
+    else if (!$('model-dialog').open) this.show();
+  }
+
+  /** A model with an address is in the page's own address, so that reloading or sharing it comes back to it. @param {string} dtype */
+  #remember(dtype) {
     const url = new URL(location.href);
     url.searchParams.delete('model');
     url.searchParams.delete('dtype');
-    if (typeof source === 'string') {
-      url.searchParams.set('model', source);
+    if (typeof this.source === 'string') {
+      url.searchParams.set('model', this.source);
       url.searchParams.set('dtype', dtype);
     }
     history.replaceState(null, '', url);
   }
 
-  #tell() {
-    const { name, dtype, threads, preprocess, license, concepts, workers } = /** @type {any} */ (this.model.info);
+  /** What is said of the model at work, in parts. */
+  get words() {
+    const { name, preprocess, concepts } = /** @type {any} */ (this.model).info;
     const size = preprocess?.size;
     const count = concepts?.length;
-    const sight = size ? t('modelSight', { size }) : t('modelSightPlain');
-    const knowledge = count ? t('modelKnows', { n: count }) : t('modelOpen');
-    $('model-name').textContent = name;
-    const precision = t({ q8: 'bits8', q4: 'bits4', f32: 'bits32' }[dtype]);
-    const about = t('modelAbout', {
+    return {
       name,
-      sight,
-      knowledge,
-      precision,
-      threads: workers > 1 ? t('workers', { n: workers }) : t('threads', { n: threads }),
-    });
-    $('model-about').textContent = license ? `${about} ${t('modelLicence', { licence: license })}` : about;
-    $('model-note-text').textContent = t(count ? 'modelNote' : 'modelNoteOpen', { name, sight, knowledge });
-    $('model-note').hidden = this.#source !== undefined;
-    $('model-embedded').hidden = this.#source === undefined;
-    $('concepts-box').hidden = !count;
-    $('concepts-title').textContent = count ? t('modelWords', { n: count }) : '';
-    $('concepts').textContent = count ? [...concepts].sort((a, b) => a.localeCompare(b)).join(', ') : '';
+      sight: size ? t('modelSight', { size }) : t('modelSightPlain'),
+      knowledge: count ? t('modelKnows', { n: count }) : t('modelOpen'),
+      count,
+    };
   }
 
-  async #list() {
-    if (!$('model-dialog').open) return;
-    this.#drawKept(await Clip.cache.list().catch(() => []));
-  }
-
-  #drawKept(kept) {
-    const items = kept.map(({ id, name, bytes: size }) => {
-      const remove = make('button', { type: 'button', className: 'button', textContent: t('delete') });
-      remove.setAttribute('aria-label', t('deleteName', { name }));
-      remove.addEventListener('click', async () => {
-        remove.disabled = true;
-        await Clip.cache.delete(id);
-        announce(t('deleted', { name }));
-        await this.#list();
-        ($('kept').querySelector('button') ?? $('model-source')).focus();
-      });
-      return make('li', {}, make('span', { title: id }, make('strong', { textContent: name }), ` ${bytes(size)}`), remove);
-    });
-    $('kept').replaceChildren(...items);
-    $('kept-none').hidden = items.length > 0;
+  #tell() {
+    const { count, ...words } = this.words;
+    $('model-name').textContent = words.name;
+    $('model-note-text').textContent = t(count ? 'modelNote' : 'modelNoteOpen', words);
+    $('model-note').hidden = this.source !== undefined;
   }
 
   #warn({ code }) {
-    const words = { 'not-cached': 'notCached', 'not-verified': 'notVerified' }[code];
+    const words = { 'not-cached': 'notCached', 'not-verified': 'notVerified', 'not-refreshed': 'notRefreshed' }[code];
     if (words) say('warnings', t(words));
   }
 }

@@ -16,8 +16,9 @@ export class Run {
   /**
    * @param {{ next: (flying: (photo: any) => boolean) => any, recall: (photo: any) => Promise<boolean>,
    *  encodeEach: (files: AsyncIterable<Blob>) => AsyncIterable<{ input: Blob, embedding?: Float32Array, error?: any }>,
-   *  onRead: (photo: any, embedding: Float32Array | undefined, error: any) => void, onFail: (error: any) => void, onChange: () => void }} parts
-   *   next: the photo to read next, undefined when there is none; recall: whether it is known already
+   *  onRead: (photo: any, embedding: Float32Array | undefined, error: any) => void, onFail: (error: any) => void, onTurn: () => void,
+   *  onChange: () => void }} parts next: the photo to read next, undefined when there is none; recall: whether it is known already; onTurn:
+   *   it begins, stops, goes on or ends; onChange: it has come further
    */
   constructor(parts) {
     Object.assign(this, parts);
@@ -36,19 +37,20 @@ export class Run {
   stop() {
     this.stopped = true;
     this.#times = [];
-    this.onChange();
+    this.#turned();
   }
 
   resume() {
     this.stopped = false;
+    this.#turned();
     this.go();
   }
 
   /** Begins, if there is something to do and nobody has stopped it. */
   async go() {
-    if (this.#active || this.stopped) return this.onChange();
+    if (this.#active || this.stopped || !this.next(() => false)) return this.onChange();
     this.#active = true;
-    this.onChange();
+    this.#turned();
     try {
       for await (const { input, embedding, error } of this.encodeEach(this.#source())) {
         const photo = this.#flying.get(input);
@@ -59,12 +61,17 @@ export class Run {
       this.#active = false;
       this.#flying.clear();
       this.onFail(error);
-      return this.onChange();
+      return this.#turned();
     }
     this.#active = false;
     this.#flying.clear();
     if (!this.stopped && this.next(() => false)) return this.go(); // added, or resumed, while the last were being read
     this.#times = [];
+    this.#turned();
+  }
+
+  #turned() {
+    this.onTurn();
     this.onChange();
   }
 

@@ -81,7 +81,9 @@ export function explain(error, picture) {
   const { picture: pictures, labels, model, running } = words.errors;
   const code = error?.code;
   if (picture !== undefined && pictures[code]) return fill(pictures[code], { name: quote(picture) });
-  return labels[code] ?? model[code] ?? running[code] ?? t('wrong', { message: error?.message ?? String(error) });
+  const message = error?.message ?? String(error);
+  const known = labels[code] ?? model[code] ?? running[code];
+  return known === undefined ? t('wrong', { message }) : fill(known, { message });
 }
 
 /** Whose fault it is: that decides where the message stands. @returns {'photo' | 'labels' | 'model'} */
