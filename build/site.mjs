@@ -114,6 +114,7 @@ export async function buildSite(folder) {
     }),
   );
   const samples = await samplesOf(site);
+  const known = await readFile(join(ROOT, 'weights/models.json'), 'utf8').catch(() => '{"models":[]}');
   const parts = await bundleAll({
     entryPoints: { app: 'site-entry' },
     outdir: join(ROOT, 'assets'),
@@ -125,8 +126,12 @@ export async function buildSite(folder) {
         name: 'page',
         setup(build) {
           build.onResolve({ filter: /^site-entry$/ }, () => ({ path: join(DEMO, 'site-entry.js') }));
-          build.onLoad({ filter: /site-entry\.js$/ }, () => ({ contents: `import './app.js'; import './offline.js';`, resolveDir: DEMO }));
+          build.onLoad({ filter: /site-entry\.js$/ }, () => ({ contents: `import './offline.js'; import './app.js';`, resolveDir: DEMO }));
           build.onLoad({ filter: /sample-source\.js$/ }, () => ({ contents: samples, loader: 'js' }));
+          build.onLoad({ filter: /demo\/known\.js$/ }, () => ({
+            contents: `export const listOf = async () => (${JSON.stringify(JSON.parse(known).models)});`,
+            loader: 'js',
+          }));
           // what Clip.load needs to run without a worker, which the page never does
           build.onResolve({ filter: /(session\/session|sources\/index|session\/serve)\.js$/ }, ({ kind, path }) =>
             kind === 'dynamic-import' ? { path, external: true } : undefined,
@@ -137,6 +142,9 @@ export async function buildSite(folder) {
   });
   for (const { path, contents } of parts) site.set(`assets/${basename(path)}`, Buffer.from(contents));
   const app = basename(parts.find(({ path }) => /^app-/.test(basename(path))).path);
+  // what is fetched when it is wanted must be there without network too; words only in the reader's language
+  const languages = (await readdir(join(DEMO, 'words'))).map(name => name.slice(0, -3));
+  const later = parts.map(({ path }) => basename(path)).filter(name => name !== app && !languages.includes(name.split('-')[0]));
 
   const icon = site.asset('icon.svg', await readFile(join(DEMO, 'icon.svg')));
   const { default: words } = await import('../web/demo/words/en.js');
@@ -159,7 +167,7 @@ export async function buildSite(folder) {
   site.set('index.html', Buffer.from(pageOf(await readFile(join(DEMO, 'index.html'), 'utf8'), words, { style, app, icon })));
   const core = [
     'index.html',
-    ...[style, app, icon, made.get(worker), frameScript, made.get(join(DEMO, 'worker-frame.html'))].map(name => `assets/${name}`),
+    ...[style, app, icon, made.get(worker), frameScript, made.get(join(DEMO, 'worker-frame.html')), ...later].map(name => `assets/${name}`),
   ];
   const version = hashOf(Buffer.concat([...site].map(([name, data]) => Buffer.concat([Buffer.from(name), data]))));
   site.set(

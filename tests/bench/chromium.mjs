@@ -74,6 +74,19 @@ export function rendererCpu() {
 
 const peakOf = pid => Number(/VmHWM:\s+(\d+)/.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) / 1024;
 
+/** A browser to measure in. @param {string[]} [args] further flags */
+export const launch = (args = []) =>
+  chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: [...FLAGS, ...args] });
+
+/** Memory of the largest renderer now, in MB: all that is resident, and its share of it where others use it too. */
+export function memoryOf() {
+  const all = renderers().map(pid => {
+    const kilobytes = name => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0);
+    return { rss: kilobytes('Rss') / 1024, pss: kilobytes('Pss') / 1024 };
+  });
+  return all.reduce((most, one) => (one.rss > most.rss ? one : most), { rss: 0, pss: 0 });
+}
+
 export const newProfile = () => fs.mkdtempSync(path.join(os.tmpdir(), 'clip-bench-'));
 
 /** Opens one page in a browser of its own and answers window.__result. @param {string} url @param {string} [profile] kept if given */

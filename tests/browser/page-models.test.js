@@ -78,7 +78,7 @@ test('known ones, with what they can do and what is to be fetched; one of them i
 test('links to a hub’s page mean the model', async () => {
   const page = await open();
   const sources = await page.evaluate(async () => {
-    const { sourceOf } = await import('/demo/models.js');
+    const { sourceOf } = await import('/demo/model-source.js');
     return [
       'https://huggingface.co/openai/clip-vit-base-patch32',
       'huggingface.co/openai/clip-vit-base-patch32/tree/main',
@@ -144,34 +144,44 @@ for (const isolated of [true, false])
   });
 
 test('a large one is asked about before it is fetched', async () => {
-  const page = await open();
-  const folder = `${it.site.url}weights/large/`;
   const manifest = JSON.parse(await readFile(join(ROOT, 'weights/clip-mini/clip.json'), 'utf8'));
-  await page.context().route('**/large/**', route => {
-    const name = route.request().url().split('/').at(-1);
-    if (name === 'clip.json') {
-      for (const tower of Object.values(manifest.towers))
-        for (const file of Object.values(tower)) Object.assign(file, { bytes: 500_000_000, sha256: Array(120).fill('5'.repeat(64)) });
-      return route.fulfill({ json: manifest });
-    }
-    return route.continue({ url: route.request().url().replace('/large/', '/clip-mini/') });
+  for (const tower of Object.values(manifest.towers))
+    for (const file of Object.values(tower)) Object.assign(file, { bytes: 500_000_000, sha256: Array(120).fill('5'.repeat(64)) });
+  const large = await startPage({
+    onRequest(request, response) {
+      if (!request.url.includes('/large/')) return false;
+      if (request.url.endsWith('clip.json')) return response.end(JSON.stringify(manifest));
+      const size = manifest.towers.vision.q8.bytes;
+      const [, from] = /bytes=(\d+)-/.exec(request.headers.range ?? '') ?? [];
+      const range = { 'Content-Range': `bytes ${from}-${size - 1}/${size}` };
+      response.writeHead(from ? 206 : 200, { 'Content-Length': size - Number(from ?? 0), ...(from ? range : {}) });
+      return response.write(Buffer.alloc(200_000)); // and no more
+    },
   });
-  await page.click('#model-open');
-  await page.fill('#model-source', folder);
-  await page.click('#model-form button');
-  await page.waitForSelector('#model-trouble:not([hidden])');
-  assert.match(await page.textContent('#model-trouble'), /\/large\/” is large: 500\sMB are to be fetched/);
-  assert.equal(await page.textContent('#model-retry'), 'Fetch it');
-  await page.click('#model-retry');
-  await shown(page, /^Fetching the half that sees: .* of 500\sMB/);
-  await page.click('#model-stop');
-  await shown(page, 'Loading was stopped. What has arrived is kept.');
-  assert.equal(await page.textContent('#model-name'), 'clip-mini');
+  try {
+    const page = await large.open();
+    await page.click('#model-open');
+    await page.fill('#model-source', `${large.site.url}large/`);
+    await page.click('#model-form button');
+    await page.waitForSelector('#model-trouble:not([hidden])');
+    assert.match(await page.textContent('#model-trouble'), /\/large\/” is large: 500\sMB are to be fetched/);
+    assert.equal(await page.textContent('#model-retry'), 'Fetch it');
+    await page.click('#model-retry');
+    await page.waitForFunction(() =>
+      /^Fetching the half that sees: .* of 500\sMB/.test(document.getElementById('model-stage').textContent),
+    );
+    await page.click('#model-stop');
+    await shown(page, 'Loading was stopped. What has arrived is kept.');
+    assert.equal(await page.textContent('#model-name'), 'clip-mini');
+  } finally {
+    await large.close();
+  }
 });
 
 test('one from a folder, and back to the built-in one', async () => {
   const page = await open();
   await page.click('#model-open');
+  await page.waitForSelector('#model-dialog[open]');
   const folder = await mkdtemp(join(tmpdir(), 'not-a-model-'));
   try {
     await writeFile(join(folder, 'notes.txt'), 'nothing');

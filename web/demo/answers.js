@@ -111,7 +111,7 @@ export class Answers {
     let since = performance.now();
     for (const [i, photo] of photos.entries()) {
       const row = vectors.rowOf(photo);
-      if (row === undefined || row >= columns[0].length) continue;
+      if (row === undefined || columns.some(column => row >= column.length)) continue;
       answers.set(
         photo,
         this.#judge(
@@ -181,9 +181,10 @@ function linesOf(model, labels, queries, examples) {
   const columns = queries.map(query => vectors.column(query));
   const words = columns.filter((_, j) => !labels[j].examples);
   let usual = null;
-  if (words.length && vectors.rows && labels.some(label => label.examples)) {
+  const rows = Math.min(...columns.map(column => column.length)); // more may have been read meanwhile
+  if (words.length && rows && labels.some(label => label.examples)) {
     let [sum, top] = [0, 0];
-    for (let row = 0; row < vectors.rows; row++) {
+    for (let row = 0; row < rows; row++) {
       let best = -Infinity;
       for (const column of words) {
         sum += column[row];
@@ -191,7 +192,7 @@ function linesOf(model, labels, queries, examples) {
       }
       top += best;
     }
-    usual = { usual: (scale * sum) / (vectors.rows * words.length), best: (scale * top) / vectors.rows };
+    usual = { usual: (scale * sum) / (rows * words.length), best: (scale * top) / rows };
   }
   return labels.map((label, j) => {
     if (!label.examples) return { factor: scale, offset: 0, low: 0, span: 1 };

@@ -32,6 +32,7 @@ const { answers, library, memory, view } = desk;
 // ---- parts ----
 
 const models = (desk.models = new Models({
+  dialogOf: async models => new (await import('./model-dialog.js')).ModelDialog(models),
   onModel() {
     answers.clear();
     for (const photo of library.photos) if (photo.error && blame(photo.error) === 'model') photo.error = null;

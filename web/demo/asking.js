@@ -86,7 +86,11 @@ export class Asking {
     if (this.updating) return; // comes at its end
     const photos = this.#fresh;
     this.#fresh = [];
-    await this.answers.extend(photos);
-    this.onExtended(photos);
+    try {
+      await this.answers.extend(photos);
+      this.onExtended(photos);
+    } catch (error) {
+      if (error.code !== 'disposed') throw error; // the model changed: all are answered anew
+    }
   }
 }

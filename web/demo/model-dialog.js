@@ -3,7 +3,7 @@ import { Clip } from '../index.js';
 import { $, announce, closeBeside, make, say } from './dom.js';
 import { inFolders, modelAmong } from './intake.js';
 import { listOf } from './known.js';
-import { sourceOf } from './models.js';
+import { sourceOf } from './model-source.js';
 import { bytes, explain, language, percent, t } from './words.js';
 
 /** Of the embedded model in the list of known ones. */

@@ -3,8 +3,9 @@
  * their text, and how logits become scores.
  */
 import { Clip } from '../index.js';
-import { addressOf, boundTo, placesOf } from './bound-worker.js';
+import { boundTo } from './bound-worker.js';
 import { logSumExp } from './judge.js';
+import { addressOf, placesOf } from './model-source.js';
 import { Vectors } from './vectors.js';
 
 /** Against these a label is set that is asked by itself, where the model has no calibrated scores (a bias) of its own. */
@@ -126,6 +127,7 @@ export class Model {
   }
 
   dispose() {
+    this.vectors.dispose();
     this.clip.dispose();
     this.bound.remove();
   }

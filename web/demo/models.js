@@ -6,16 +6,6 @@ import { bytes, explain, quote, t } from './words.js';
 /** Downloads larger than this are asked about first. */
 const ASKED = 24e6;
 
-/** A link to a model's page on the hub means the model. @param {string} text */
-export function sourceOf(text) {
-  const page =
-    /^(?:https?:\/\/)?(?:www\.)?(?:huggingface\.co|hf\.co)\/([\w-][\w.-]*\/[\w.-]+?)(?:\/(?:tree|blob|resolve)\/([\w.-]+)(?:\/.*)?)?\/?(?:[?#].*)?$/.exec(
-      text,
-    );
-  if (!page) return text;
-  return page[2] && page[2] !== 'main' ? `${page[1]}@${page[2]}` : page[1];
-}
-
 /** A stage of loading, in words. @param {{ phase: string, file: string, loaded: number, total: number }} progress */
 function stage({ phase, file, loaded, total }) {
   const part = /^vision/.test(file) ? t('halfSees') : /^text/.test(file) ? t('halfReads') : file;
@@ -36,7 +26,7 @@ export class Models {
   /** @type {Promise<import('./model-dialog.js').ModelDialog> | null} */
   #dialog = null;
 
-  /** @param {{ onModel: () => void }} parts */
+  /** @param {{ onModel: () => void, dialogOf: (models: Models) => Promise<import('./model-dialog.js').ModelDialog> }} parts */
   constructor(parts) {
     Object.assign(this, parts);
     for (const id of ['model-open', 'model-other', 'unknown-other']) $(id).addEventListener('click', () => this.show());
@@ -47,7 +37,7 @@ export class Models {
 
   /** Opens the dialog. */
   async show() {
-    this.#dialog ??= import('./model-dialog.js').then(({ ModelDialog }) => new ModelDialog(this));
+    this.#dialog ??= this.dialogOf(this);
     try {
       (await this.#dialog).show();
     } catch {

@@ -21,8 +21,10 @@ async function start() {
   tell();
 }
 
-const begin = () => start().catch(() => {});
-if ('serviceWorker' in navigator) {
-  if (document.readyState === 'complete') begin();
-  else addEventListener('load', begin); // what the page needs goes first
-}
+// the page's first answer goes before what only the next visit needs; a model that does not load must not keep it away
+const answered = new Promise(resolve => addEventListener('clip-ready', resolve, { once: true }));
+const late = new Promise(resolve => addEventListener('load', () => setTimeout(resolve, 8000), { once: true }));
+if ('serviceWorker' in navigator)
+  Promise.race([answered, late])
+    .then(start)
+    .catch(() => {});
