@@ -28,16 +28,16 @@ EXPORT(checksum) uint32_t clip_wasm_checksum(const uint8_t *bytes, size_t length
 }
 EXPORT(status_text) const char *clip_wasm_status_text(int32_t status) { return clip_status_text((clip_status)status); }
 
-/* ---- images: info receives {width, height, orientation} as u32 ---- */
+/* ---- images: info receives {width, height, orientation, memory} as u32, also with CLIP_ERROR_IMAGE_SIZE ---- */
 
 EXPORT(image_probe) int32_t clip_wasm_image_probe(const uint8_t *bytes, size_t length, uint32_t *info) {
-    clip_image_info found;
+    clip_image_info found = {0};
     clip_status status = clip_image_probe(bytes, length, &found);
-    if (status != CLIP_OK) return status;
     info[0] = found.width;
     info[1] = found.height;
     info[2] = found.orientation;
-    return CLIP_OK;
+    info[3] = found.memory < UINT32_MAX ? (uint32_t)found.memory : UINT32_MAX;
+    return status;
 }
 /* size, shorter, bilinear: a clip_crop. */
 EXPORT(image_crop_encoded)

@@ -8,7 +8,7 @@ import { LocalClient } from './session/client.js';
 import { ClipError } from './error.js';
 import { pipelineOf } from './api/pipeline.js';
 import { Clip as Base, EMBEDDED } from './api/clip.js';
-import { nodeSource, spawnThread, startNodeWorker } from './session/node-host.js';
+import { nodeSource, spawnThread, startAside, startNodeWorker } from './session/node-host.js';
 import { decodeBySharp } from './pictures/sharp.js';
 import { Pool } from './session/pool.js';
 import { Session } from './session/session.js';
@@ -41,12 +41,20 @@ export class Clip extends Base {
 
   /** @protected @override @param {import('./models/sources/spec.js').SourceSpec} source @param {import('./api/options.js').LoadOptions} options
    *  @param {(warning: import('./error.js').PlainError) => void} warn @returns {Promise<Pool>} */
-  static async connect(source, { dtype, threads = 1, cache, wasm, worker, workers }, warn) {
+  static async connect(source, { dtype, threads = 1, cache, wasm, worker, workers, maxPixels: pixels, maxMemory: memory }, warn) {
     const chosen = chooseModule(threads);
     const where = wasm ?? readModule(chosen.name);
-    const open = { dtype, cache, threads: chosen.threads, source };
+    const open = { dtype, cache, bounds: { pixels, memory }, threads: chosen.threads, source };
     if (worker === false) {
-      const local = { ...open, wasm: where, source: nodeSource(source), spawn: spawnThread, readFile, decode: decodeBySharp };
+      const local = {
+        ...open,
+        wasm: where,
+        source: nodeSource(source),
+        spawn: spawnThread,
+        aside: startAside,
+        readFile,
+        decode: decodeBySharp,
+      };
       return new Pool(new LocalClient(watch => Session.open(local, watch), warn));
     }
     const compiled = compile(where);

@@ -30,6 +30,23 @@ static int is_frame(uint8_t marker) {
     return marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC;
 }
 
+/* Planes of all samples, and coefficients where they come in scans, and the file once more. `frame`: as from its precision on. */
+static uint64_t jpeg_memory(const uint8_t *frame, size_t length, uint64_t width, uint64_t height, int progressive) {
+    uint64_t most_across = 1, most_down = 1, samples = 0;
+    const size_t count = frame[5];
+    if (count > 4 || length < 6 + 3 * count) return 0; /* the decoder refuses it */
+    for (size_t k = 0; k < count; k++) {
+        const uint8_t across = frame[7 + 3 * k] >> 4, down = frame[7 + 3 * k] & 15;
+        if (across > most_across) most_across = across;
+        if (down > most_down) most_down = down;
+    }
+    const uint64_t units_across = (width + 8 * most_across - 1) / (8 * most_across),
+                   units_down = (height + 8 * most_down - 1) / (8 * most_down);
+    for (size_t k = 0; k < count; k++)
+        samples += units_across * units_down * 64 * (frame[7 + 3 * k] >> 4) * (frame[7 + 3 * k] & 15);
+    return samples * (progressive ? 3 : 1);
+}
+
 static clip_status read_jpeg(clip_header *header, const uint8_t *bytes, size_t length) {
     static const char exif_name[] = "Exif\0", xmp_name[] = "http://ns.adobe.com/xap/1.0/";
     uint32_t exif = 0, xmp = 0, width = 0, height = 0;
@@ -56,6 +73,7 @@ static clip_status read_jpeg(clip_header *header, const uint8_t *bytes, size_t l
             height = clip_big16(data + 1);
             width = clip_big16(data + 3);
             header->channels = data[5];
+            header->memory = jpeg_memory(data, data_length, width, height, marker == 0xC2) + length;
             framed = 1;
         } else if (marker == 0xE1 && starts_with(data, data_length, exif_name, sizeof exif_name)) {
             if (!exif) exif = clip_exif_orientation(data + sizeof exif_name, data_length - sizeof exif_name);
@@ -103,7 +121,10 @@ static clip_status read_png(clip_header *header, const uint8_t *bytes, size_t le
     header->channels = colour < 7 ? channels_of_colour[colour] : 0;
     if (header->channels == 0 || bits == 0 || (bits & (bits - 1)) || bits > (colour == 3 ? 8 : 16)) return CLIP_ERROR_IMAGE;
     if (bits < 8 && colour != 0 && colour != 3) return CLIP_ERROR_IMAGE;
-    return set_size(header, clip_big32(bytes + 16), clip_big32(bytes + 20));
+    const uint64_t width = clip_big32(bytes + 16), height = clip_big32(bytes + 20);
+    if (width <= CLIP_IMAGE_MAX_SIDE && height <= CLIP_IMAGE_MAX_SIDE)
+        header->memory = (width * header->channels * bits / 8 + 2) * height + length;
+    return set_size(header, (uint32_t)width, (uint32_t)height);
 }
 
 /* ---- GIF, BMP, PSD: fixed places ---- */
@@ -115,6 +136,7 @@ static clip_status read_gif(clip_header *header, const uint8_t *bytes, size_t le
     if (frame.width == 0 || frame.height == 0) return CLIP_ERROR_IMAGE_SIZE;
     const uint32_t right = frame.left + frame.width, bottom = frame.top + frame.height, width = clip_little16(bytes + 6),
                    height = clip_little16(bytes + 8);
+    header->memory = (uint64_t)frame.width * frame.height;
     return set_size(header, width > right ? width : right, height > bottom ? height : bottom); /* it may be 0 by 0 */
 }
 
@@ -129,8 +151,11 @@ static clip_status read_bmp(clip_header *header, const uint8_t *bytes, size_t le
     if (info < 40 || info > 128) return CLIP_ERROR_IMAGE_FORMAT;
     if (length < 54) return CLIP_ERROR_IMAGE;
     header->channels = clip_little16(bytes + 28);
-    uint32_t height = clip_little32(bytes + 22); /* negative when the first row is on top */
-    return set_size(header, clip_little32(bytes + 18), height >> 31 ? 0 - height : height);
+    uint32_t width = clip_little32(bytes + 18), height = clip_little32(bytes + 22);
+    if (height >> 31) height = 0 - height; /* then the first row is on top */
+    const uint32_t compression = clip_little32(bytes + 30);
+    if (compression == 1 || compression == 2) header->memory = (uint64_t)width * height; /* run lengths */
+    return set_size(header, width, height);
 }
 
 static clip_status read_psd(clip_header *header, const uint8_t *bytes, size_t length) {
@@ -143,6 +168,7 @@ static clip_status read_psd(clip_header *header, const uint8_t *bytes, size_t le
     if (header->channels < 3 || header->channels > 16) return CLIP_ERROR_IMAGE_FORMAT;
     clip_status status = set_size(header, clip_big32(bytes + 18), clip_big32(bytes + 14));
     if (status) return status;
+    header->memory = (uint64_t)header->height * 3 * sizeof(uint64_t) + (uint64_t)header->width * 2;
     size_t at = 26;
     for (int section = 0; section < 3; section++) { /* palette, resources, layers */
         if (length - at < 4) return CLIP_ERROR_IMAGE;
@@ -207,7 +233,9 @@ clip_status clip_header_read(clip_header *header, const uint8_t *bytes, size_t l
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
         if (!starts_with(bytes, length, formats[i].magic, formats[i].magic_length)) continue;
         header->format = formats[i].format;
-        return formats[i].read(header, bytes, length);
+        const clip_status status = formats[i].read(header, bytes, length);
+        const uint64_t most = CLIP_IMAGE_FREE_MEMORY + (uint64_t)length * CLIP_IMAGE_MEMORY_PER_BYTE;
+        return status || header->memory <= most ? status : CLIP_ERROR_IMAGE_SIZE;
     }
     return CLIP_ERROR_IMAGE_FORMAT;
 }

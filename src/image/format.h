@@ -16,10 +16,11 @@ typedef struct {
     size_t data;            /* JPEG: just past the first scan's marker. PNM, BMP: where pixels begin. PSD: the compression field */
     uint32_t channels;      /* channels stored; BMP: bits a pixel */
     uint32_t maximum;       /* PNM: the value of full brightness. PNG, PSD: bits a channel */
+    uint64_t memory;        /* bytes that decoding takes at most, besides the file's own */
 } clip_header;
 
-/* CLIP_ERROR_IMAGE_FORMAT for what is not known here (or a known format's dialect that is not), CLIP_ERROR_IMAGE_SIZE,
- * CLIP_ERROR_IMAGE. */
+/* CLIP_ERROR_IMAGE_FORMAT for what is not known here (or a known format's dialect that is not), CLIP_ERROR_IMAGE,
+ * CLIP_ERROR_IMAGE_SIZE for a picture of no pixels, or of more pixels or memory than limits.h allows; sizes are told then, too. */
 clip_status clip_header_read(clip_header *header, const uint8_t *bytes, size_t length);
 
 /* Whether the rest of the file is all there, as far as that can be told without decoding: decoders take missing bytes

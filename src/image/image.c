@@ -6,13 +6,16 @@
 #include "image/resize.h"
 #include "image/rows.h"
 
+static clip_image_info info_of(const clip_header *header) {
+    return (clip_image_info){header->width, header->height, header->orientation, header->memory};
+}
+
 clip_status clip_image_probe(const uint8_t *bytes, size_t length, clip_image_info *info) {
     if (!bytes || !info) return CLIP_ERROR_ARGUMENT;
     clip_header header;
-    clip_status status = clip_header_read(&header, bytes, length);
-    if (status) return status;
-    *info = (clip_image_info){header.width, header.height, header.orientation};
-    return CLIP_OK;
+    const clip_status status = clip_header_read(&header, bytes, length);
+    if (!status || status == CLIP_ERROR_IMAGE_SIZE) *info = info_of(&header);
+    return status;
 }
 
 static clip_status open_rows(clip_rows *rows, const clip_header *header, const uint8_t *bytes, size_t length) {
@@ -43,7 +46,7 @@ clip_status clip_image_prepare_encoded(const uint8_t *bytes, size_t length, cons
     if (status) return status;
     status = clip_resize_crop(&rows, header.width, header.height, header.orientation, crop, rgb);
     rows.close(rows.state);
-    if (!status && info) *info = (clip_image_info){header.width, header.height, header.orientation};
+    if (!status && info) *info = info_of(&header);
     return status;
 }
 

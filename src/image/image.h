@@ -22,10 +22,12 @@
 typedef struct {
     uint32_t width, height; /* pixels, as stored, before orientation */
     uint32_t orientation;   /* EXIF 1..8; 1 where there is none */
+    uint64_t memory;        /* bytes that decoding takes at most, besides the file's own */
 } clip_image_info;
 
 /* Reads only headers. CLIP_ERROR_IMAGE_FORMAT for a format that is not known here (WebP, AVIF, TIFF ... or a rare
- * dialect of one that is), CLIP_ERROR_IMAGE_SIZE, CLIP_ERROR_IMAGE. */
+ * dialect of one that is), CLIP_ERROR_IMAGE; CLIP_ERROR_IMAGE_SIZE for no pixels, or for more pixels or memory than limits.h allows:
+ * then info tells how many. */
 clip_status clip_image_probe(const uint8_t *bytes, size_t length, clip_image_info *info);
 
 /* Decodes `bytes`, resizes and crops as `crop` says (resize.h) into rgb (size, size, 3); sizes are 1..CLIP_IMAGE_MAX_CROP; info may
@@ -40,8 +42,9 @@ clip_status clip_image_probe(const uint8_t *bytes, size_t length, clip_image_inf
  *
  * The orientation of EXIF (JPEG, PNG), of ImageMagick's text chunk in PNG, or of XMP is applied. A file that ends early
  * is CLIP_ERROR_IMAGE, never a picture with a grey rest; data lost or too much within a JPEG's scan costs the pixels that
- * it held, as in libjpeg. Nothing is allocated for what a short file cannot hold. Memory: JPEG needs its planes (1.5 bytes
- * a pixel; progressive 4.5) and its file once more, PNG 1 to 8 bytes a pixel, GIF one, the others next to none. CLIP_ERROR_IMAGE_FORMAT, CLIP_ERROR_IMAGE_SIZE, CLIP_ERROR_IMAGE, CLIP_ERROR_MEMORY. */
+ * it held, as in libjpeg. Nothing is allocated for what a short file cannot hold, nor more than limits.h allows to a file
+ * of that length. Memory: JPEG needs its planes (1.5 bytes a pixel; progressive 4.5) and its file once more, PNG what its data
+ * inflates to (up to 8 bytes a pixel) and its file once more, GIF one byte a pixel, the others next to none. CLIP_ERROR_IMAGE_FORMAT, CLIP_ERROR_IMAGE_SIZE, CLIP_ERROR_IMAGE, CLIP_ERROR_MEMORY. */
 clip_status clip_image_prepare_encoded(const uint8_t *bytes, size_t length, const clip_crop *crop, uint8_t *rgb,
                                        clip_image_info *info);
 /* The same as most CLIPs want it: the short side at `size`, bicubic. */

@@ -29,6 +29,7 @@ typedef struct {
     int insufficient;            /* blocks up to the next restart are lost */
     uint32_t quantized, huffman; /* bits of the tables that were defined: four; four for DC, four for AC */
     uint32_t seen;               /* bits of the components that had a scan */
+    uint64_t blocks;             /* that scans may still walk over */
 } jpeg_reader;
 
 enum { PADDING = 16 }; /* zero bytes after a segment: then stb_image's position tells that it is past the end */
@@ -190,6 +191,10 @@ static void read_block(jpeg_decoder *decoder, int component, int x, int y) {
     const uint32_t buffer = jpeg->code_buffer;
     const int bits = jpeg->code_bits, predicted = jpeg->img_comp[component].dc_pred, run = jpeg->eob_run;
     uint8_t *const at = jpeg->s->img_buffer;
+    if (jpeg->progressive && jpeg->spec_start && !jpeg->succ_high && jpeg->eob_run) { /* nothing for this block */
+        jpeg->eob_run--;
+        return;
+    }
     if (jpeg->progressive && jpeg->spec_start && jpeg->succ_high) {
         patient_refinement(jpeg, component, block);
         return;
@@ -232,6 +237,14 @@ static clip_status read_scan(jpeg_reader *reader) {
     const int only = jpeg->order[0], alone = jpeg->scan_n == 1;
     const int across = alone ? (jpeg->img_comp[only].x + 7) / 8 : jpeg->img_mcu_x;
     const int down = alone ? (jpeg->img_comp[only].y + 7) / 8 : jpeg->img_mcu_y;
+    if (jpeg->progressive) {
+        uint64_t blocks = alone;
+        for (int i = 0; i < jpeg->scan_n && !alone; i++)
+            blocks += (uint64_t)(jpeg->img_comp[jpeg->order[i]].h * jpeg->img_comp[jpeg->order[i]].v);
+        blocks *= (uint64_t)across * (uint64_t)down;
+        if (blocks > reader->blocks) return CLIP_ERROR_IMAGE_SIZE;
+        reader->blocks -= blocks;
+    }
     uint32_t expected = 0;
     int to_restart = jpeg->restart_interval;
     stbi__jpeg_reset(jpeg);
@@ -352,7 +365,7 @@ static clip_status read_frame(jpeg_reader *reader, const clip_header *header, ui
     stbi__jpeg *jpeg = &decoder->jpeg;
     stbi__start_mem(jpeg->s, reader->bytes + reader->at, (int)length);
     jpeg->progressive = marker == 0xC2;
-    if (!stbi__process_frame_header(jpeg, STBI__SCAN_load)) return why_failed(header, 6);
+    if (!stbi__process_frame_header(jpeg, STBI__SCAN_load)) return why_failed((size_t)header->memory);
     for (int k = 0; k < jpeg->s->img_n; k++) { /* what is never sent is grey */
         const size_t size = (size_t)jpeg->img_comp[k].w2 * (size_t)jpeg->img_comp[k].h2;
         memset(jpeg->img_comp[k].data, 128, size);
@@ -456,6 +469,7 @@ clip_status clip_jpeg_decode(clip_jpeg_picture *picture, const clip_header *head
     if (length > INT_MAX - PADDING) return CLIP_ERROR_IMAGE_SIZE;
     jpeg_decoder *decoder = picture->decoder = calloc(1, sizeof *decoder);
     jpeg_reader reader = {.decoder = decoder, .bytes = bytes, .length = length, .segment = malloc(length + PADDING)};
+    reader.blocks = CLIP_IMAGE_FREE_BLOCKS + (uint64_t)length * CLIP_IMAGE_BLOCKS_PER_BYTE;
     clip_status status = decoder && reader.segment ? CLIP_OK : CLIP_ERROR_MEMORY;
     if (decoder) decoder->jpeg.s = &decoder->context; /* which stb_image's cleaning up asks */
     if (!status) {

@@ -35,8 +35,8 @@
 #pragma GCC diagnostic pop
 
 /* stb_image says no more than "failed". Whether memory was the reason is found out by asking for as much again. */
-static clip_status why_failed(const clip_header *header, size_t bytes_per_pixel) {
-    void *probe = malloc((size_t)header->width * header->height * bytes_per_pixel);
+static clip_status why_failed(size_t bytes) {
+    void *probe = malloc(bytes);
     free(probe);
     return probe ? CLIP_ERROR_IMAGE : CLIP_ERROR_MEMORY;
 }

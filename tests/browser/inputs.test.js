@@ -200,6 +200,45 @@ const cropInPage = (address, size = 224) =>
     { address, size },
   );
 
+test('where the browser decodes, a picture may have no more pixels than its file is worth', async () => {
+  const results = await page.evaluate(async () => {
+    const [{ Engine }, { cropOf }] = await Promise.all([import('/web/engine/engine.js'), import('/web/pictures/picture.js')]);
+    const engine = await Engine.create({ wasm: '/web/wasm/clip-simd.wasm' });
+    /** A plain picture: a few KB, whatever its size. */
+    const plain = async (width, height) => {
+      const canvas = new OffscreenCanvas(width, height);
+      const context = canvas.getContext('2d');
+      context.fillStyle = '#3a7';
+      context.fillRect(0, 0, width, height);
+      return new Uint8Array(await (await canvas.convertToBlob({ type: 'image/webp', quality: 0.5 })).arrayBuffer());
+    };
+    const crop = async (bytes, bounds) =>
+      cropOf(engine, { label: 'it', bytes }, 8, undefined, undefined, bounds).then(
+        rgb => Math.max(...rgb.map((value, i) => Math.abs(value - [0x33, 0xaa, 0x77][i % 3]))) <= 4,
+        error => `${error.code} ${error.message}`,
+      );
+    const small = await plain(4000, 3000);
+    const large = await plain(5000, 4000);
+    const bitmap = await createImageBitmap(new ImageData(100, 100));
+    const given = await cropOf(engine, { label: 'it', bitmap }, 8, undefined, undefined, { pixels: 9999 }).catch(error => error.message);
+    return {
+      bytes: large.length,
+      small: await crop(small),
+      large: await crop(large),
+      lowered: await crop(small, { pixels: 11_000_000 }),
+      given,
+    };
+  });
+  assert.ok(results.bytes < 200_000);
+  assert.equal(results.small, true);
+  assert.match(
+    results.large,
+    /^bad-image-size it has 5000x4000 pixels, which take 240 MB to decode; a file of [\d.]+ MB may take 2\d\d\.$/,
+  );
+  assert.equal(results.lowered, 'bad-image-size it has 4000x3000 pixels; at most 11000000 are read.');
+  assert.equal(results.given, 'it has 100x100 pixels; at most 9999 are read.');
+});
+
 /** @param {ArrayLike<number>} a @param {ArrayLike<number>} b */
 const largest = (a, b) => Array.from(a).reduce((most, value, i) => Math.max(most, Math.abs(value - b[i])), 0);
 

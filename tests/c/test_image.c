@@ -584,6 +584,60 @@ static void survives_changed_bytes(void **state) {
     free(pixels);
 }
 
+/* What is in a file's data beyond its picture is not looked at, as in Pillow, and takes no memory. */
+static void too_much_data(void **state) {
+    (void)state;
+    uint8_t rgb[192], whole[192];
+    uint8_t *pixels = random_pixels(20 * 20 * 3), *more = calloc(1, 40 << 20);
+    assert_non_null(more);
+    memcpy(more, pixels, 20 * 60);
+    picture of;
+    png_begin(&of, 20, 20, 8, 2);
+    png_end(&of, pixels, 20, 60);
+    assert_int_equal(crop_copy(of.bytes, of.length, whole), CLIP_OK);
+    picture_free(&of);
+    png_begin(&of, 20, 20, 8, 2);
+    png_end(&of, more, 600000, 60);
+    assert_int_equal(crop_copy(of.bytes, of.length, rgb), CLIP_OK);
+    assert_memory_equal(rgb, whole, sizeof rgb);
+    picture_free(&of);
+    free(more);
+    free(pixels);
+}
+
+/* Memory and work that decoding may take grow with the file: see limits.h. */
+static void asks_for_no_more_than_the_file_is_worth(void **state) {
+    (void)state;
+    uint8_t rgb[192];
+    clip_image_info info;
+    picture of;
+    png_begin(&of, 16384, 16384, 8, 6);
+    put_chunk(&of, "IDAT", rgb, 64);
+    put_chunk(&of, "IEND", NULL, 0);
+    assert_int_equal(clip_image_crop_encoded(of.bytes, of.length, 8, rgb, NULL), CLIP_ERROR_IMAGE_SIZE);
+    assert_int_equal(clip_image_probe(of.bytes, of.length, &info), CLIP_ERROR_IMAGE_SIZE);
+    assert_int_equal(info.width, 16384);
+    assert_true(info.memory > 1u << 30 && info.memory < (1u << 30) + (1u << 20));
+    /* the same picture in a file of 14 MB, as much as a photo might have */
+    uint8_t *rest = calloc(1, 14 << 20);
+    assert_non_null(rest);
+    put(&of, rest, 14 << 20);
+    assert_int_equal(clip_image_probe(of.bytes, of.length, &info), CLIP_OK);
+    free(rest);
+    picture_free(&of);
+
+    make_jpeg(&of, 8, 8, 90);
+    uint8_t *scan = of.bytes;
+    for (; scan[0] != 0xFF || scan[1] != 0xDA; scan++)
+        if (scan[0] == 0xFF && scan[1] == 0xC0) {
+            scan[1] = 0xC2;
+            memcpy(scan + 5, "\x0F\xA0\x0F\xA0", 4); /* 4000 by 4000 */
+        }
+    assert_int_equal(clip_image_probe(of.bytes, of.length, &info), CLIP_OK);
+    assert_true(info.memory >= 4000u * 4000 * 3);
+    picture_free(&of);
+}
+
 /* Headers that promise what is not there: an answer at once, before memory is taken for it. */
 static void refuses_false_promises(void **state) {
     (void)state;
@@ -594,7 +648,7 @@ static void refuses_false_promises(void **state) {
     put_chunk(&of, "IEND", NULL, 0);
     assert_int_equal(clip_image_crop_encoded(of.bytes, of.length, 8, rgb, NULL), CLIP_ERROR_IMAGE_SIZE);
     picture_free(&of);
-    png_begin(&of, 16000, 16000, 8, 6);
+    png_begin(&of, 7000, 7000, 8, 6);
     put_chunk(&of, "IDAT", "", 0);
     put_chunk(&of, "IEND", NULL, 0);
     assert_int_equal(clip_image_crop_encoded(of.bytes, of.length, 8, rgb, NULL), CLIP_ERROR_IMAGE);
@@ -608,7 +662,7 @@ static void refuses_false_promises(void **state) {
         if (of.bytes[at] == 0xFF && of.bytes[at + 1] == 0xC0) memset(of.bytes + at + 5, 0xFF, 4);
     assert_int_equal(clip_image_crop_encoded(of.bytes, of.length, 8, rgb, NULL), CLIP_ERROR_IMAGE_SIZE);
     for (size_t at = 0; at + 9 < of.length; at++)
-        if (of.bytes[at] == 0xFF && of.bytes[at + 1] == 0xC0) of.bytes[at + 5] = of.bytes[at + 7] = 0x3F;
+        if (of.bytes[at] == 0xFF && of.bytes[at + 1] == 0xC0) of.bytes[at + 5] = of.bytes[at + 7] = 0x1F;
     assert_int_equal(clip_image_crop_encoded(of.bytes, of.length, 8, rgb, NULL), CLIP_ERROR_IMAGE);
     picture_free(&of);
 
@@ -636,7 +690,7 @@ static void refuses_false_promises(void **state) {
     put_text(&of, "GIF89a\xFF\xFF\xFF\xFF\x80\x01\x01 and more");
     assert_int_equal(clip_image_crop_encoded(of.bytes, of.length, 8, rgb, NULL), CLIP_ERROR_IMAGE);
     picture_free(&of);
-    put(&of, "GIF89a\1\0\1\0\0\0\0,\0\0\0\0\xFF\x3F\xFF\x3F\0\2\2\0\0\0;", 29); /* 16383 by 16383 from two bytes */
+    put(&of, "GIF89a\1\0\1\0\0\0\0,\0\0\0\0\xFF\x2F\xFF\x2F\0\2\2\0\0\0;", 29); /* 12287 by 12287 from two bytes */
     assert_int_equal(clip_image_crop_encoded(of.bytes, of.length, 8, rgb, NULL), CLIP_ERROR_IMAGE);
     memset(of.bytes + 18, 0xFF, 4);
     assert_int_equal(clip_image_crop_encoded(of.bytes, of.length, 8, rgb, NULL), CLIP_ERROR_IMAGE_SIZE);
@@ -660,6 +714,8 @@ int main(void) {
         cmocka_unit_test(refuses_what_ends_early),
         cmocka_unit_test(survives_changed_bytes),
         cmocka_unit_test(refuses_false_promises),
+        cmocka_unit_test(too_much_data),
+        cmocka_unit_test(asks_for_no_more_than_the_file_is_worth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,7 +59,7 @@ for (const name of ['simd', 'relaxed', 'simd-threads', 'relaxed-threads'])
   });
 
 it('every exported function is called by web/engine/', () => {
-  const code = ['catalog', 'engine', 'instance', 'tower'].map(name => readFileSync(file(`engine/${name}.js`), 'utf8')).join('');
+  const code = ['catalog', 'engine', 'instance', 'pictures', 'tower'].map(name => readFileSync(file(`engine/${name}.js`), 'utf8')).join('');
   const parts = ['tower', 'converter', 'catalog']
     .map(prefix => code.replaceAll(/this\.#?run\('/g, `'${prefix}_`).replaceAll(/\$\{this\.prefix\}/g, prefix))
     .join('');

@@ -55,6 +55,8 @@ const OPTIONS = {
     worker: kind('an address, a function or false', value => isAddress(value) || typeof value === 'function' || value === false),
     wasm: kind('an address, bytes or a WebAssembly.Module', value => isAddress(value) || (typeof value === 'object' && value !== null)),
     assets: kind('an address', isAddress),
+    maxPixels: whole(1 << 28),
+    maxMemory: whole(Number.MAX_SAFE_INTEGER),
     revision: text,
     hub: text,
     timeout: kind('a number of ms above 0', value => Number.isFinite(value) && value > 0),

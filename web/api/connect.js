@@ -61,7 +61,7 @@ function capacity() {
  */
 export async function connect(
   source,
-  { dtype, threads, cache, worker, workers, wasm, assets },
+  { dtype, threads, cache, worker, workers, wasm, assets, maxPixels: pixels, maxMemory: memory },
   warn,
   { modules, startWorker, address, local },
 ) {
@@ -72,7 +72,8 @@ export async function connect(
   if (!where)
     throw new ClipError('bad-argument', 'This entry of the package brings no module along: say where one is, in the option wasm.');
   // compiled while the worker's scripts still load; where only the worker may do that, it tries again
-  const open = { dtype, cache, threads: chosen.threads, wasm: compile(where).catch(() => where), source };
+  const bounds = { pixels, memory };
+  const open = { dtype, cache, bounds, threads: chosen.threads, wasm: compile(where).catch(() => where), source };
   const inThisThread = () => new LocalClient(watch => local({ ...open, threads: 1 }, watch), warn);
   if (worker === false || (typeof Worker !== 'function' && typeof worker !== 'function')) return new Pool(inThisThread());
 

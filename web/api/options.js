@@ -29,6 +29,9 @@
  *   it; false: none, as in a worker of your own
  * @property {string | URL | WebAssembly.Module | ArrayBuffer} [wasm] the module, if not beside this script
  * @property {string | URL} [assets] the folder into which `clip-wasm copy` copied the package's files, where no bundler took them along
+ * @property {number} [maxPixels] of a picture; 268,435,456 by default
+ * @property {number} [maxMemory] bytes that a picture may take while it is decoded, its file included; by default 192 MiB, and 64 bytes
+ *   for each byte of its file
  * @property {string} [revision] of a hub's repository
  * @property {string} [hub] address of the hub
  * @property {number} [timeout] ms that a server may send nothing before a call is given up; 30,000 by default

@@ -11,26 +11,24 @@
  *     const [embedding] = vision.encodeImages([engine.crop(jpegBytes, vision.info.imageSize)]);
  */
 import { ClipError } from '../error.js';
+import { Aside } from './aside.js';
 import { Catalog } from './catalog.js';
 import { Instance } from './instance.js';
+import { Pictures } from './pictures.js';
 import { Converter, STAGING, Tokenizer, TokenizerReader, Tower } from './tower.js';
 import { compile } from './wasm.js';
 
 /** @typedef {'f32' | 'q8' | 'q4'} Dtype */
 /** @typedef {import('./tower.js').TowerKind} TowerKind */
 /** @typedef {{ memory: ArrayBuffer, engine: { handle: number, cell: number, staging: number } }} EngineSnapshot */
-/** How a picture becomes what a model sees (clip_crop in src/image/resize.h): `size` pixels a side, cut from a picture whose short side
- *  has `shorter`; 0: both sides become `size`. A number is that for both. @typedef {number | { size: number, shorter: number, bilinear: boolean }} Crop */
+/** @typedef {import('./pictures.js').Crop} Crop */
 
 const PRECISIONS = { f32: 0, q8: 1, q4: 2 };
 const KINDS = { vision: 0, text: 1 };
 const UTF8 = new TextEncoder();
 
-/** @param {Crop} crop */
-const cropOf = crop =>
-  typeof crop === 'number'
-    ? { size: crop, shorter: crop, bilinear: 0 }
-    : { size: crop.size, shorter: crop.shorter, bilinear: Number(crop.bilinear) };
+/** Bytes that a picture may take in the memory where the model is. */
+const ROOM = 46 << 20;
 
 export class Engine {
   /**
@@ -79,6 +77,11 @@ export class Engine {
     this.threads = threads;
     /** @type {import('./instance.js').ThreadHandle[]} */
     this.workers = [];
+    this.pictures = new Pictures(instance);
+    /** @type {Aside | undefined} */
+    this.aside = undefined;
+    /** Starts a worker for large pictures, where there are workers. @type {import('./aside.js').StartAside | undefined} */
+    this.startAside = undefined;
     /** Where C puts results: two f64. */
     this.cell = places?.cell ?? instance.malloc(16);
     /** Where bytes of files pass through. */
@@ -191,51 +194,24 @@ export class Engine {
     return new Tokenizer(this, instance.u32(cell, 1)[0]);
   }
 
-  /** Size and EXIF orientation of a picture's bytes, from its headers. @param {Uint8Array} bytes @param {string} [label] */
-  probe(bytes, label = 'The picture') {
-    const { instance } = this;
-    return instance.scope(alloc => {
-      const info = alloc(12);
-      const input = alloc(bytes.length + 1);
-      instance.u8(input, bytes.length).set(bytes);
-      instance.run(() => label, 'image_probe', input, bytes.length, info);
-      const [width, height, orientation] = instance.u32(info, 3);
-      return { width, height, orientation };
-    });
+  /** Pictures.probe. @param {Uint8Array} bytes @param {string} [label] @param {import('./pictures.js').Bounds} [bounds] */
+  probe(bytes, label, bounds) {
+    return this.pictures.probe(bytes, label, bounds);
   }
 
-  /** A picture's bytes -> crop (size, size, 3). @param {Uint8Array} bytes @param {Crop} crop @param {string} [label] */
-  crop(bytes, crop, label = 'The picture') {
-    const { instance } = this;
-    const { size, shorter, bilinear } = cropOf(crop);
-    return instance.scope(alloc => {
-      const rgb = alloc(size * size * 3);
-      const input = alloc(bytes.length + 1);
-      instance.u8(input, bytes.length).set(bytes);
-      instance.run(() => label, 'image_crop_encoded', input, bytes.length, size, shorter, bilinear, rgb);
-      return instance.u8(rgb, size * size * 3).slice();
-    });
+  /** Pictures.crop. @param {Uint8Array} bytes @param {Crop} crop @param {string} [label] @param {import('./pictures.js').Bounds} [bounds] */
+  crop(bytes, crop, label, bounds) {
+    return this.pictures.crop(bytes, crop, label, bounds);
   }
 
-  /**
-   * Pixels that somebody else decoded -> crop (size, size, 3).
-   * @param {{ data: Uint8Array | Uint8ClampedArray, width: number, height: number, orientation?: number }} image RGB or RGBA
-   * @param {Crop} crop @param {string} [label]
-   */
-  cropPixels({ data, width, height, orientation = 1 }, crop, label = 'The picture') {
-    const { instance } = this;
-    const { size, shorter, bilinear } = cropOf(crop);
-    const channels = data.length / (width * height);
-    if (channels !== 3 && channels !== 4) {
-      throw new ClipError('bad-image-size', `${label}: ${data.length} bytes are not ${width}x${height} pixels of RGB or RGBA.`);
-    }
-    return instance.scope(alloc => {
-      const rgb = alloc(size * size * 3);
-      const input = alloc(data.length);
-      instance.u8(input, data.length).set(data);
-      instance.run(() => label, 'image_crop_pixels', input, width, height, channels, orientation, size, shorter, bilinear, rgb);
-      return instance.u8(rgb, size * size * 3).slice();
-    });
+  /** Pictures.cropPixels. @param {import('./pictures.js').Pixels} image @param {Crop} crop @param {string} [label] */
+  cropPixels(image, crop, label) {
+    return this.pictures.cropPixels(image, crop, label);
+  }
+
+  /** What a picture that takes so many bytes is read by. @param {number} bytes @returns {Pictures | Aside} */
+  picturesFor(bytes) {
+    return bytes <= ROOM ? this.pictures : (this.aside ??= new Aside(this.instance.module, this.startAside));
   }
 
   /** Cosines (a, b), row after row. @param {Float32Array[]} a @param {Float32Array[]} b @returns {Float32Array} */
@@ -270,6 +246,7 @@ export class Engine {
   dispose() {
     for (const worker of this.workers) worker.terminate();
     this.workers = [];
+    this.aside?.end();
     this.instance.crashed = true; // nothing may be called any more; the memory goes with the instance
   }
 }

@@ -81,7 +81,11 @@ export class Instance {
   /** Calls a function that answers a clip_status; `what` begins the message of its failure. @param {() => string} what
    *  @template {Answering} N @param {N} name @param {Parameters<Exports[N]>} args */
   run(what, name, ...args) {
-    const status = this.call(name, ...args);
+    this.check(what, this.call(name, ...args));
+  }
+
+  /** @param {() => string} what @param {number} status */
+  check(what, status) {
     if (status < 0) throw new ClipError(codeOf(status), `${what()}: ${this.string(this.call('status_text', status))}`);
   }
 

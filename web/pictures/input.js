@@ -15,8 +15,11 @@ const isA = (input, type) =>
 /** @type {ImageBitmapOptions} */
 const AS_STORED = { premultiplyAlpha: 'none', colorSpaceConversion: 'none', imageOrientation: 'from-image' };
 
-/** @param {string} url shortened for messages */
-const short = url => (url.length > 100 ? `${url.slice(0, 97)}…` : url);
+/** An address for messages: shortened, and without what follows a question mark, which may be a signature. @param {string} address */
+function short(address) {
+  const shown = address.replace(/[?#].*$/s, '');
+  return shown.length > 100 ? `${shown.slice(0, 97)}…` : shown;
+}
 
 /** What is between % and two hexadecimal digits is a byte; a % before anything else is itself. @param {string} text @returns {Uint8Array} */
 function percentDecoded(text) {

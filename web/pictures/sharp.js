@@ -24,7 +24,7 @@ function kindOf(bytes) {
 let sharp;
 
 /** @type {import('./decoders.js').Decode} */
-export async function decodeBySharp(bytes, label, refusal) {
+export async function decodeBySharp(bytes, label, refusal, check) {
   const kind = kindOf(bytes);
   if (!kind) {
     if (refusal.code === 'bad-image') throw refusal;
@@ -41,6 +41,8 @@ export async function decodeBySharp(bytes, label, refusal) {
   }
   try {
     const options = { failOn: 'truncated', ignoreIcc: true, limitInputPixels: 1 << 28 };
+    const { width, height } = await make(bytes, options).metadata();
+    check(width, height);
     const { data, info } = await make(bytes, options)
       .rotate()
       .toColourspace('srgb')
@@ -51,6 +53,7 @@ export async function decodeBySharp(bytes, label, refusal) {
       info.channels === 3 ? data : Uint8Array.from({ length: info.width * info.height * 3 }, (_, i) => data[Math.floor(i / 3)]);
     return { data: pixels, width: info.width, height: info.height };
   } catch (error) {
+    if (error instanceof ClipError) throw error;
     const { message } = /** @type {Error} */ (error);
     const why = message.split('\n')[0].slice(0, 200);
     const known = !/unsupported|not built|no .*(decoder|loader|codec)/i.test(message);

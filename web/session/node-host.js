@@ -14,6 +14,17 @@ export function spawnThread(start) {
   return { started, terminate: () => void worker.terminate() };
 }
 
+/** @type {import('../engine/aside.js').StartAside} */
+export function startAside(hear) {
+  const worker = new Worker(new URL('./node-worker.js', import.meta.url), { name: 'clip-pictures' });
+  worker.on('message', hear);
+  worker.on('error', () => hear());
+  return {
+    post: (message, transfer = []) => worker.postMessage(message, /** @type {any} */ (transfer)),
+    terminate: () => void worker.terminate(),
+  };
+}
+
 /** A worker thread that speaks like a browser's worker; it keeps the process alive only while it has something to do.
  *  @returns {import('./client.js').WorkerLike} */
 export function startNodeWorker() {

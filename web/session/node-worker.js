@@ -2,9 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { parentPort } from 'node:worker_threads';
 import { decodeBySharp } from '../pictures/sharp.js';
-import { nodeSource, spawnThread } from './node-host.js';
+import { nodeSource, spawnThread, startAside } from './node-host.js';
 import { serve } from './serve.js';
 
 const port = /** @type {import('node:worker_threads').MessagePort} */ (parentPort);
 const post = (/** @type {any} */ message, /** @type {any[]} */ transfer = []) => port.postMessage(message, transfer);
-port.on('message', serve({ post, spawn: spawnThread, sourceOf: nodeSource, readFile, decode: decodeBySharp }));
+port.on('message', serve({ post, spawn: spawnThread, aside: startAside, sourceOf: nodeSource, readFile, decode: decodeBySharp }));

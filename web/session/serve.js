@@ -12,9 +12,10 @@
  * Calls may overlap: while one waits for a picture's bytes another computes.
  *
  * The same file serves as the engine's further threads: then the first and only message is { thread: ThreadStart }, the answer
- * { started: true }, and the worker works until it is terminated.
+ * { started: true }, and the worker works until it is terminated. And as what reads large pictures: engine/aside.js says how.
  */
 import { ClipError, toPlain } from '../error.js';
+import { serveAside } from '../engine/aside.js';
 import { runThread } from '../engine/instance.js';
 import { Session } from './session.js';
 
@@ -22,13 +23,14 @@ import { Session } from './session.js';
  * @typedef {object} Host
  * @property {(message: any, transfer?: Transferable[]) => void} post
  * @property {import('../engine/instance.js').SpawnThread} spawn
+ * @property {import('../engine/aside.js').StartAside} [aside]
  * @property {(spec: any) => import('../models/sources/source.js').Source} sourceOf
  * @property {import('./session.js').SessionOptions['readFile']} [readFile]
  * @property {import('./session.js').SessionOptions['decode']} [decode]
  */
 
 /** What hears the messages. @param {Host} host */
-export function serve({ post, spawn, sourceOf, readFile, decode }) {
+export function serve({ post, spawn, aside, sourceOf, readFile, decode }) {
   let session = /** @type {Session | undefined} */ (undefined);
   const running = /** @type {Map<number, AbortController>} */ (new Map());
   let told = '';
@@ -37,7 +39,13 @@ export function serve({ post, spawn, sourceOf, readFile, decode }) {
     if (told && now !== told) post({ info });
     told = now;
   };
-  return async (/** @type {any} */ { id, call, args, abort, thread }) => {
+  let large = /** @type {ReturnType<typeof serveAside> | undefined} */ (undefined);
+  return async (/** @type {any} */ { id, call, args, abort, thread, pictures, method }) => {
+    if (pictures) {
+      large = serveAside(pictures, post);
+      return;
+    }
+    if (method) return large?.({ id, method, args });
     if (thread) return runThread(thread, () => post({ started: true }));
     if (abort !== undefined) return running.get(abort)?.abort();
     const control = new AbortController();
@@ -48,7 +56,7 @@ export function serve({ post, spawn, sourceOf, readFile, decode }) {
       onWarning: (/** @type {any} */ warning) => post({ warning }),
     };
     try {
-      if (call === 'open') session = await Session.open({ ...args, source: sourceOf(args.source), spawn, readFile, decode }, watch);
+      if (call === 'open') session = await Session.open({ ...args, source: sourceOf(args.source), spawn, aside, readFile, decode }, watch);
       else if (!session) throw new ClipError('worker', 'No model is open.');
       const result = call === 'open' ? session.info : await session.call(call, args, watch);
       tell(session);

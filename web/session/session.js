@@ -34,6 +34,8 @@ import { Store, labelPrefix } from '../models/store.js';
  * @property {import('../engine/instance.js').SpawnThread} [spawn]
  * @property {boolean | 'refresh'} [cache]
  * @property {Snapshot | null} [snapshot] of a session with the same source, dtype and module: this one begins as its copy
+ * @property {import('../engine/aside.js').StartAside} [aside] where there are workers: large pictures are read in one
+ * @property {import('../engine/pictures.js').Bounds} [bounds] of a picture
  * @property {(path: string) => Promise<Uint8Array>} [readFile] where pictures may be files by their path
  * @property {import('../pictures/decoders.js').Decode} [decode] of pictures that the core does not read, where no browser does
  */
@@ -100,9 +102,10 @@ export class Session {
   }
 
   /** Use open. @param {SessionOptions} options */
-  constructor({ source, dtype = 'q8', readFile, decode }) {
+  constructor({ source, dtype = 'q8', bounds, readFile, decode }) {
     this.source = source;
     this.dtype = dtype;
+    this.bounds = bounds;
     this.readFile = readFile;
     this.decode = decode;
     /** @type {Store | null} */
@@ -119,10 +122,11 @@ export class Session {
   }
 
   /** @param {SessionOptions} options @param {SessionWatch} watch */
-  async #open({ wasm, threads = 1, spawn, cache = true, snapshot }, watch) {
+  async #open({ wasm, threads = 1, spawn, aside, cache = true, snapshot }, watch) {
     this.onWarning = watch.onWarning;
     if (snapshot) {
       this.engine = await Engine.copy(wasm, snapshot);
+      this.engine.startAside = aside;
       this.loader = new Loader(this.source, null, () => {});
       this.loader.manifest = snapshot.manifest;
       this.towers.vision = Promise.resolve({ tower: this.engine.towerAt(snapshot.vision, 'vision') });
@@ -148,6 +152,7 @@ export class Session {
     ]);
     if (made.status === 'rejected') throw made.reason;
     this.engine = made.value;
+    this.engine.startAside = aside;
     if (opened.status === 'rejected') {
       this.dispose();
       throw opened.reason;
@@ -242,7 +247,7 @@ export class Session {
       throwIfAborted(watch.signal);
       const picture = 'path' in given ? await this.#read(given) : given;
       const how = cropFor(this.#loader.manifest.preprocess, tower.info.imageSize);
-      const crop = await cropOf(this.#engine, picture, how, watch.signal, this.decode);
+      const crop = await cropOf(this.#engine, picture, how, watch.signal, this.decode, this.bounds);
       embeddings.push(...tower.encodeImages([crop]));
       if (pictures.length > 1) await breathe();
     }

@@ -13,13 +13,23 @@ function ownType() {
   }
 }
 
+/** @param {string} name */
+const another = name => new Worker(self.location.href, { type: ownType(), name });
+
 /** @type {import('../engine/instance.js').SpawnThread} */
 function spawn(start) {
-  const worker = new Worker(self.location.href, { type: ownType(), name: 'clip-thread' });
+  const worker = another('clip-thread');
   const started = new Promise((onmessage, onerror) => Object.assign(worker, { onmessage, onerror }));
   worker.postMessage({ thread: start });
   return { started: started.then(() => {}), terminate: () => worker.terminate() };
 }
 
-const hear = serve({ post: (message, transfer = []) => self.postMessage(message, { transfer }), spawn, sourceOf });
+/** @type {import('../engine/aside.js').StartAside} */
+function aside(hear) {
+  const worker = another('clip-pictures');
+  Object.assign(worker, { onmessage: (/** @type {MessageEvent} */ { data }) => hear(data), onerror: () => hear() });
+  return { post: (message, transfer = []) => worker.postMessage(message, transfer), terminate: () => worker.terminate() };
+}
+
+const hear = serve({ post: (message, transfer = []) => self.postMessage(message, { transfer }), spawn, aside, sourceOf });
 self.onmessage = ({ data }) => hear(data);

@@ -135,7 +135,7 @@ export function ofOpenClip(json, imageSize, file) {
   });
 }
 
-/** The core's view of it. @param {Preprocess | undefined} preprocess @param {number} size @returns {import('../../engine/engine.js').Crop} */
+/** The core's view of it. @param {Preprocess | undefined} preprocess @param {number} size @returns {import('../../engine/pictures.js').Crop} */
 export const cropFor = (preprocess, size) => ({
   size,
   shorter: preprocess?.shorter ?? size,
