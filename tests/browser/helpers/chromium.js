@@ -1,5 +1,5 @@
 /** A Chromium, a server of this repository, and pages that import the package from it. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -42,6 +42,19 @@ export async function startSite({ isolated = true, csp = STRICT_CSP, mounts, onR
   });
   return { ...site, log };
 }
+
+const CHUNK = 'export const CHUNK = 4 << 20;';
+/** For startSite: what is converted, and foreign files while they are, are kept in chunks of so many bytes, so that small models have several. */
+export const smallChunks =
+  (bytes = 65536) =>
+  async (request, response) => {
+    if (request.url !== '/web/models/model.js') return false;
+    const text = await readFile(join(ROOT, 'web/models/model.js'), 'utf8');
+    if (!text.includes(CHUNK)) throw new Error(`web/models/model.js has no ${CHUNK}`);
+    response.writeHead(200, { 'Content-Type': 'text/javascript' });
+    response.end(text.replace(CHUNK, `export const CHUNK = ${bytes};`));
+    return true;
+  };
 
 /** A browser with an empty profile of its own. @param {string[]} [args] further flags */
 export async function startChromium(args = []) {

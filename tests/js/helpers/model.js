@@ -58,10 +58,10 @@ export const CONFIG = {
   },
 };
 
-/** Hugging Face's tensors of CONFIG. @param {number} [seed] @returns {Record<string, import('../../../web/models/safetensors.js').Tensor>} */
-export function makeTensors(seed = 1) {
+/** Hugging Face's tensors of CONFIG. @param {number} [seed] @param {typeof SIZES} [sizes] @returns {Record<string, import('../../../web/models/safetensors.js').Tensor>} */
+export function makeTensors(seed = 1, sizes = SIZES) {
   const next = random(seed);
-  const { width, embedding, patch, image, context, vocabulary, layers } = SIZES;
+  const { width, embedding, patch, image, context, vocabulary, layers } = sizes;
   /** @type {Record<string, import('../../../web/models/safetensors.js').Tensor>} */
   const tensors = {};
   const add = (name, shape, scale = 0.1, base = 0) => {

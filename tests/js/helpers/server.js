@@ -24,6 +24,7 @@ export async function serve(folder, mood = {}) {
   /** @type {{ name: string, path: string, method: string, range: string | undefined, sent: number }[]} */
   const log = [];
   const server = createServer(async (request, response) => {
+    response.setMaxListeners(0);
     const name = decodeURIComponent(new URL(request.url, 'http://localhost').pathname.split('/').pop());
     const entry = { name, path: request.url, method: request.method, range: request.headers.range, sent: 0 };
     log.push(entry);
@@ -37,7 +38,7 @@ export async function serve(folder, mood = {}) {
     try {
       bytes = await readFile(join(folder, mood.missing ? 'no such file' : name));
     } catch {
-      response.writeHead(404, { 'Content-Type': 'text/plain' });
+      response.writeHead(404, { 'Content-Type': 'text/plain', ...mood.headers });
       return response.end('no such file');
     }
     const etag = `"${createHash('sha1').update(bytes).digest('hex').slice(0, 16)}"`;
