@@ -7,7 +7,7 @@ import { chromium } from 'playwright-core';
 import { ISOLATION, serve } from '../../../build/serve.mjs';
 
 export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const FLAGS = [
+export const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
   '--disable-quic',
