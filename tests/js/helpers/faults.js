@@ -47,6 +47,9 @@ export const SILENT = {
   },
 };
 
+/** In which nothing comes, or nothing more. */
+export const STALLS = Object.fromEntries(Object.entries(NETWORK).filter(([kind]) => kind.startsWith('silence')));
+
 /** @param {string} folder @param {Record<string, string>} [headers] */
 export async function serveFaults(folder, headers = {}) {
   const state = { folder, chance: 0, kinds: [], next: random(1), log: [], sent: 0 };

@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { convert } from '../../../web/cli/convert.js';
+import { random } from './random.js';
 import { f32Tensor, readSafetensors, writeSafetensors } from '../../../web/models/safetensors.js';
 
 export const SIZES = { embedding: 16, image: 32, patch: 8, width: 64, layers: 2, context: 16, vocabulary: 520 };
@@ -19,15 +20,7 @@ export async function temporaryFolder(prefix = 'clip-test-') {
 }
 process.setMaxListeners(0);
 
-/** A small repeatable source of chance (mulberry32). @param {number} seed */
-export function random(seed) {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+export { random };
 
 export const CONFIG = {
   model_type: 'clip',
