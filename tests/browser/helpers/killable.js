@@ -46,9 +46,16 @@ export async function startKillable() {
   return {
     /** A page at an address. @param {string} url */
     async page(url) {
-      const page = await running.browser.contexts()[0].newPage();
-      await page.goto(url);
-      return page;
+      for (let attempt = 1; ; attempt++) {
+        try {
+          const page = await running.browser.contexts()[0].newPage();
+          await page.goto(url);
+          return page;
+        } catch (error) {
+          if (attempt === 10) throw error;
+          await new Promise(resolve => setTimeout(resolve, 200)); // what was killed is still being cleared away
+        }
+      }
     },
     /** Kills all that runs pages. */
     async killRenderers() {
