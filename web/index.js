@@ -32,6 +32,12 @@ export { ClipError } from './error.js';
 /** @typedef {import('./api/options.js').RunOptions} RunOptions */
 /** @typedef {import('./api/options.js').ClassifyOptions} ClassifyOptions */
 /** @typedef {import('./api/options.js').EachOptions} EachOptions */
+/** @typedef {import('./error.js').ClipErrorCode} ClipErrorCode */
+/** @typedef {import('./models/store.js').CachedModel} CachedModel */
+/** @typedef {import('./api/clip.js').Embedding} Embedding */
+/** @typedef {import('./api/clip.js').Embeddings} Embeddings */
+/** @typedef {import('./api/pipeline.js').ZeroShotPipeline} ZeroShotPipeline */
+/** @typedef {import('./api/pipeline.js').ZeroShotScore} ZeroShotScore */
 /** @typedef {import('./api/embeddings.js').EmbeddingIndex} EmbeddingIndex */
 /** @typedef {import('./api/embeddings.js').IndexOptions} IndexOptions */
 /** @typedef {import('./api/embeddings.js').Match} Match */

@@ -24,7 +24,7 @@ export const tool = name => join(ROOT, 'node_modules/.bin', name);
 /** The package as npm would publish it, in a folder of its own. @returns {Promise<string>} path of the tarball */
 export async function pack() {
   const folder = await temporaryFolder('clip-pack-');
-  must('npm', ['run', '--silent', 'types']);
+  must(process.execPath, ['build/types.mjs', '--if-older']);
   must('npm', ['pack', '--ignore-scripts', '--pack-destination', folder]);
   const [name] = await readdir(folder);
   return join(folder, name);

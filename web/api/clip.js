@@ -50,7 +50,7 @@ export class Clip {
 
   /**
    * Loads a model's description; its towers come when they are first needed (or see prepare).
-   * @param {string | URL | File[] | FileList | FileSystemDirectoryHandle} [model] nothing or its name: the embedded model; the address of
+   * @param {string | URL | readonly File[] | FileList | FileSystemDirectoryHandle} [model] nothing or its name: the embedded model; the address of
    *   a folder; "owner/name" of a hub; the files of a folder that was dropped or chosen. In Node also a folder's path
    * @param {LoadOptions} [options]
    * @returns {Promise<Clip>}
@@ -248,14 +248,16 @@ export class Clip {
 
   /** So that `using clip = await Clip.load()` frees it, where the language has that. @ignore */
   static {
-    for (const symbol of [Symbol.dispose, Symbol.asyncDispose]) {
-      if (symbol)
-        Object.defineProperty(this.prototype, symbol, {
-          value: /** @this {Clip} */ function () {
-            this.dispose();
-          },
-        });
+    /** @this {Clip} */
+    function dispose() {
+      this.dispose();
     }
+    /** @this {Clip} */
+    async function asyncDispose() {
+      this.dispose();
+    }
+    if (Symbol.dispose) Object.defineProperty(this.prototype, Symbol.dispose, { value: dispose });
+    if (Symbol.asyncDispose) Object.defineProperty(this.prototype, Symbol.asyncDispose, { value: asyncDispose });
   }
 
   /**
@@ -273,8 +275,7 @@ export class Clip {
     );
   }
 
-  /** The same, for those who come from sentence-transformers. @param {Float32Array | Float32Array[]} a
-   *  @param {Float32Array | Float32Array[]} b @returns {Float32Array[]} */
+  /** The same, for those who come from sentence-transformers. @param {Embeddings} a @param {Embeddings} b @returns {Float32Array[]} */
   similarity(a, b) {
     return Clip.similarity(a, b);
   }

@@ -7,8 +7,15 @@ import { guarded } from './arguments.js';
 /** @typedef {import('./options.js').Progress} Progress */
 /** @typedef {{ score: number, label: string }} ZeroShotScore */
 /** @typedef {{ dtype?: string | Record<string, string>, progress_callback?: (progress: Progress) => void, revision?: string, device?: string }} PipelineOptions */
-/** @typedef {((images: ImageInput | ImageInput[], candidate_labels: string[], options?: { hypothesis_template?: string }) =>
- *   Promise<ZeroShotScore[] | ZeroShotScore[][]>) & { dispose: () => Promise<void> }} ZeroShotPipeline */
+/** @typedef {{ hypothesis_template?: string }} ZeroShotOptions */
+/**
+ * @typedef {{
+ *   (images: readonly ImageInput[], candidate_labels: readonly string[], options?: ZeroShotOptions): Promise<ZeroShotScore[][]>,
+ *   (image: ImageInput, candidate_labels: readonly string[], options?: ZeroShotOptions): Promise<ZeroShotScore[]>,
+ *   (images: ImageInput | readonly ImageInput[], candidate_labels: readonly string[], options?: ZeroShotOptions): Promise<ZeroShotScore[] | ZeroShotScore[][]>,
+ *   dispose: () => Promise<void>,
+ * }} ZeroShotPipeline
+ */
 /** @typedef {(task: 'zero-shot-image-classification', model?: string | null, options?: PipelineOptions & Omit<LoadOptions, 'dtype'>) =>
  *   Promise<ZeroShotPipeline>} Pipeline */
 
@@ -69,5 +76,5 @@ async function open(Class, task, model, given) {
     const shaped = all.map((/** @type {ZeroShotScore[]} */ scores) => scores.map(({ score, label }) => ({ score, label })));
     return Array.isArray(images) ? shaped : shaped[0];
   };
-  return Object.assign(run, { dispose: async () => clip.dispose() });
+  return Object.assign(/** @type {any} */ (run), { dispose: async () => clip.dispose() });
 }

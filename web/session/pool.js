@@ -53,7 +53,7 @@ export class Pool {
     this.script = undefined;
     /** What takes the first worker's place if that does not start. @type {(() => Client) | undefined} */
     this.otherwise = undefined;
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    /** A timer. @type {any} */
     this.idle = undefined;
   }
 
@@ -264,7 +264,7 @@ export class Pool {
       if (!ended) Promise.resolve(source.return?.()).catch(() => {});
       if (--this.batches === 0) {
         this.idle = setTimeout(() => this.#shrink(), IDLE);
-        /** @type {any} */ (this.idle).unref?.(); // in Node it is no reason to stay
+        this.idle.unref?.(); // in Node it is no reason to stay
       }
     }
   }
