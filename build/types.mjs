@@ -71,7 +71,7 @@ function disposable(text, name, ...methods) {
 
 /** @param {string} text of tsc's @param {string} name */
 function mended(text, name) {
-  const whole = text.replace(/\bWebAssembly\.(\w+)/g, 'WebAssembly$1');
+  const whole = text.replace(/\bWebAssembly\.(\w+)/g, 'WebAssembly$1').replaceAll('ReturnType<typeof setTimeout>', 'any');
   const added = ADDED[name]?.(whole) ?? whole;
   if (name === 'element.d.ts') return added; // it is of use in pages only
   const code = added.replace(/\/\*[\s\S]*?\*\//g, '');

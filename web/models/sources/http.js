@@ -136,7 +136,8 @@ class HttpFile {
   /** @param {number} offset @param {number} end @param {Patience} patience @param {AbortSignal} [signal] */
   async #cursorAt(offset, end, patience, signal) {
     if (this.whole && this.whole.position <= offset) return this.whole;
-    const part = (offset > 0 || end < this.bytes) && !this.fleeting;
+    // Chromium answers ranges of an extension's files with the part, and the status of the whole
+    const part = (offset > 0 || end < this.bytes) && !this.fleeting && /^https?:/.test(this.url);
     /** @type {Record<string, string>} */
     const headers = part ? { Range: `bytes=${offset}-${end - 1}` } : {};
     if (part && this.validator?.etag && this.source.isOwn) headers['If-Range'] = this.validator.etag;
