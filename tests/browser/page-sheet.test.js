@@ -222,6 +222,35 @@ test('into folders, as copies and as moves, where the browser can write', async 
   assert.equal(await page.$$eval('#tiles .tile', all => all.length), 4);
 });
 
+test('photos by the browser’s own chooser, of which each file is looked at by itself', async () => {
+  const page = await it.open();
+  await page.evaluate(async () => {
+    const root = await navigator.storage.getDirectory();
+    const handles = [];
+    for (const name of ['jellyfish.jpg', 'pizza.jpg']) {
+      const handle = await root.getFileHandle(name, { create: true });
+      const writable = await handle.createWritable();
+      await writable.write(await (await fetch(`/weights/samples/${name}`)).blob());
+      await writable.close();
+      handles.push(handle);
+    }
+    const gone = { getFile: () => Promise.reject(new DOMException('deleted meanwhile', 'NotFoundError')) };
+    globalThis.showOpenFilePicker = async () => [...handles, gone];
+  });
+  await page.click('#choose-label');
+  await setLabels(page, 'jellyfish, pizza');
+  await answered(page, 2);
+  assert.deepEqual(await names(page), ['jellyfish.jpg', 'pizza.jpg']);
+  await page.evaluate(() => {
+    globalThis.showOpenFilePicker = () => Promise.reject(new DOMException('nobody chose', 'AbortError'));
+  });
+  await page.focus('#choose');
+  await page.keyboard.press('Enter');
+  await page.waitForTimeout(100);
+  assert.ok(!(await page.isVisible('#photo-trouble')));
+  assert.deepEqual(page.complaints, []);
+});
+
 test('a label made of photos, and more like this', async () => {
   const page = await withFour();
   await page.setInputFiles('#choose', ['oranges', 'lemons'].map(chosen));

@@ -108,6 +108,22 @@ async function chosenFolder() {
   return sorted(found);
 }
 
+/** Photos by the browser's chooser, each file when it is looked at: an input would stop the page for as long as all of them take.
+ * @returns {Promise<Taken | null>} null if nobody chose */
+async function chosenPhotos() {
+  const types = [
+    { accept: { 'image/*': ['.jpg', '.jpeg', '.png', '.webp', '.avif', '.gif', '.bmp', '.psd', '.ppm', '.pgm', '.pnm', '.heic'] } },
+  ];
+  const handles = await window.showOpenFilePicker({ id: 'photos', multiple: true, types }).catch(error => {
+    if (error.name === 'AbortError') return null;
+    throw error;
+  });
+  if (!handles) return null;
+  const cut = handles.length > MOST_PHOTOS;
+  const files = await Promise.all(handles.slice(0, MOST_PHOTOS).map(handle => handle.getFile().catch(() => null)));
+  return { photos: files.filter(Boolean).map(file => ({ file, folder: '' })), model: null, stranger: '', cut };
+}
+
 /** Files of an <input webkitdirectory>. @param {File[]} files @returns {Found[]} */
 export const inFolders = files => files.map(file => ({ file, folder: file.webkitRelativePath.slice(0, -file.name.length) }));
 
@@ -125,6 +141,12 @@ export function listen({ choose, folder, folderButton, veil, onTaken, onTrouble 
       else onTaken({ photos: files.map(file => ({ file, folder: '' })), model: null, stranger: '', cut: false });
     });
   }
+  const [chooser] = choose;
+  chooser.addEventListener('click', event => {
+    if (!('showOpenFilePicker' in window)) return;
+    event.preventDefault();
+    chosenPhotos().then(taken => taken && onTaken(taken), onTrouble);
+  });
   folderButton.addEventListener('click', () => {
     if ('showDirectoryPicker' in window) chosenFolder().then(taken => taken && onTaken(taken), onTrouble);
     else folder.click();

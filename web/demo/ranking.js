@@ -36,7 +36,6 @@ export class Ranking {
 
   /** @param {Entry[]} entries in the order to show @param {'sure' | 'unsure' | 'waiting' | 'counts'} kind of the first row */
   show(entries, kind) {
-    const before = new Map([...this.#rows].map(([key, row]) => [key, row.offsetTop]));
     const rows = new Map();
     const tail = entries.filter(entry => entry.quiet);
     const head = entries.filter(entry => !entry.quiet);
@@ -56,6 +55,9 @@ export class Ranking {
       }
       rows.set(id, row);
     }
+    // looking where rows are costs a layout: only where they are about to move
+    const moves = !calm.matches && this.#rows.size > 0 && [...rows.keys()].join('\n') !== [...this.#rows.keys()].join('\n');
+    const before = moves ? new Map([...this.#rows].map(([key, row]) => [key, row.offsetTop])) : new Map();
     this.#rows = rows;
     const rest = head.length - SHOWN;
     const more = rest > 0 ? [make('li', { className: 'more', textContent: t('andMore', { n: rest }) })] : [];
@@ -68,7 +70,7 @@ export class Ranking {
       if (this.list.children[i] !== row) this.list.insertBefore(row, this.list.children[i] ?? null);
     });
     this.list.dataset.kind = kind;
-    if (calm.matches) return;
+    if (!moves) return;
     for (const [key, row] of rows) {
       const from = before.get(key);
       const way = from === undefined ? 0 : from - row.offsetTop;

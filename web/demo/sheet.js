@@ -35,7 +35,10 @@ export class Sheet {
     list.addEventListener('keydown', event => this.#onKey(event));
     list.addEventListener('focus', () => this.#draw());
     addEventListener('scroll', () => this.#soon(), { passive: true });
-    new ResizeObserver(() => this.#soon()).observe(list);
+    new ResizeObserver(() => {
+      this.#measure();
+      this.#soon();
+    }).observe(list);
     addEventListener('resize', () => this.#soon());
   }
 
@@ -83,6 +86,7 @@ export class Sheet {
 
   #measure() {
     const width = this.list.clientWidth;
+    if (!width) return; // it is not shown
     const least = width < 420 ? 100 : width < 900 ? 140 : 160;
     this.#columns = Math.max(1, Math.floor((width + GAP) / (least + GAP)));
     this.#side = Math.floor((width - GAP * (this.#columns - 1)) / this.#columns);
@@ -91,8 +95,8 @@ export class Sheet {
 
   #draw() {
     const { list, photos } = this;
-    if (!list.clientWidth) return;
-    this.#measure();
+    if (!this.#side) this.#measure(); // from then on whenever its width changes
+    if (!this.#side) return;
     const rows = Math.ceil(photos.length / this.#columns);
     list.style.height = `${Math.max(0, rows * this.#row - GAP)}px`;
     const top = -list.getBoundingClientRect().top;
