@@ -6,13 +6,15 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join, relative, resolve } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
 import { encodeJpeg } from './samples/jpeg.js';
+import { scriptsOf } from './site-scripts.mjs';
 import { BuildError, ROOT } from './steps.mjs';
 
 const DEMO = join(ROOT, 'web/demo');
 const SAMPLES = join(ROOT, 'weights/samples');
 /** Pixels a side of the samples' small pictures. */
-const THUMB = 96;
+const THUMB = 88;
 const COMPRESSIBLE = /\.(html|js|css|json|svg|wasm|webmanifest)$/;
 
 const hashOf = data => createHash('sha256').update(data).digest('hex').slice(0, 12);
@@ -67,7 +69,7 @@ async function samplesOf(site) {
     sample.file = site.asset(sample.file, bytes);
   }
   engine.dispose();
-  const picture = site.asset('samples.jpg', encodeJpeg(strip, THUMB * list.length, THUMB, 60));
+  const picture = site.asset('samples.jpg', encodeJpeg(strip, THUMB * list.length, THUMB, 50));
   return `export const folder = new URL('./', import.meta.url).href;
     export const strip = new URL('./${picture}', import.meta.url).href;
     export const listOf = async () => (${JSON.stringify(list)});`;
@@ -75,27 +77,23 @@ async function samplesOf(site) {
 
 /** @param {string} folder where the site goes; what lies there of an earlier one stays, for pages that are still open */
 export async function buildSite(folder) {
-  const { build } = await import('esbuild');
   const site = new Site();
   /** @type {Map<string, string>} */
   const made = new Map();
-  const bundleAll = async options => {
-    const { outputFiles } = await build({
-      bundle: true,
-      write: false,
-      minify: true,
-      format: 'esm',
-      target: ['es2022'],
-      legalComments: 'none',
-      ignoreAnnotations: true, // package.json's sideEffects do not know the page
-      logLevel: 'warning',
-      absWorkingDir: ROOT,
-      ...options,
-      plugins: [...(options.plugins ?? []), addresses(site, made)],
-    });
-    return outputFiles;
+  const options = /** @type {const} */ ({
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: ['es2022'],
+    legalComments: 'none',
+    ignoreAnnotations: true, // package.json's sideEffects do not know the page
+    logLevel: 'warning',
+    absWorkingDir: ROOT,
+  });
+  const bundle = async more => {
+    const { outputFiles } = await build({ ...options, write: false, ...more, plugins: [addresses(site, made)] });
+    return Buffer.from(outputFiles[0].contents);
   };
-  const bundle = async options => Buffer.from((await bundleAll(options))[0].contents);
 
   const worker = join(ROOT, 'web/session/worker.js');
   made.set(worker, site.asset('worker.js', await bundle({ entryPoints: [worker] })));
@@ -115,18 +113,14 @@ export async function buildSite(folder) {
   );
   const samples = await samplesOf(site);
   const known = await readFile(join(ROOT, 'weights/models.json'), 'utf8').catch(() => '{"models":[]}');
-  const parts = await bundleAll({
-    entryPoints: { app: 'site-entry' },
-    outdir: join(ROOT, 'assets'),
-    splitting: true,
-    entryNames: '[name]-[hash]',
-    chunkNames: '[name]-[hash]',
+  const scripts = await scriptsOf({
+    entry: `import './offline.js'; import './app.js';`,
+    folder: DEMO,
+    options,
     plugins: [
       {
         name: 'page',
         setup(build) {
-          build.onResolve({ filter: /^site-entry$/ }, () => ({ path: join(DEMO, 'site-entry.js') }));
-          build.onLoad({ filter: /site-entry\.js$/ }, () => ({ contents: `import './offline.js'; import './app.js';`, resolveDir: DEMO }));
           build.onLoad({ filter: /sample-source\.js$/ }, () => ({ contents: samples, loader: 'js' }));
           build.onLoad({ filter: /demo\/known\.js$/ }, () => ({
             contents: `export const listOf = async () => (${JSON.stringify(JSON.parse(known).models)});`,
@@ -138,13 +132,14 @@ export async function buildSite(folder) {
           );
         },
       },
+      addresses(site, made),
     ],
   });
-  for (const { path, contents } of parts) site.set(`assets/${basename(path)}`, Buffer.from(contents));
-  const app = basename(parts.find(({ path }) => /^app-/.test(basename(path))).path);
+  for (const [name, text] of scripts) site.set(`assets/${name}`, Buffer.from(text));
+  const [app, ...rest] = scripts.keys();
   // what is fetched when it is wanted must be there without network too; words only in the reader's language
   const languages = (await readdir(join(DEMO, 'words'))).map(name => name.slice(0, -3));
-  const later = parts.map(({ path }) => basename(path)).filter(name => name !== app && !languages.includes(name.split('-')[0]));
+  const later = rest.filter(name => !languages.includes(name.split('-')[0]));
 
   const icon = site.asset('icon.svg', await readFile(join(DEMO, 'icon.svg')));
   const { default: words } = await import('../web/demo/words/en.js');

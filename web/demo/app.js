@@ -360,7 +360,8 @@ chips.draw();
 draw();
 const asked = new URLSearchParams(location.search);
 models.open(asked.get('model') ?? undefined, asked.get('dtype') ?? 'q8');
-const { labels: remembered } = await memory.start();
-$('remember').checked = memory.on;
-if (remembered?.length && chips.untouched) chips.add(remembered);
-await samples.offer();
+memory.start().then(({ labels }) => {
+  $('remember').checked = memory.on;
+  if (labels?.length && chips.untouched) chips.add(labels);
+  samples.offer();
+});

@@ -75,8 +75,10 @@ function filterBy(filter, group) {
 function busy() {
   const { asking, chips, current, library, models, run } = desk;
   const reading = current ? !current.error && !models.model?.vectors.has(current) : run.running;
+  const asked = chips.labels.length > 0 && library.photos.length > 0;
   const waits = asking.updating || reading || asking.pending;
-  $('results').setAttribute('aria-busy', String(chips.labels.length > 0 && library.photos.length > 0 && waits));
+  $('results').setAttribute('aria-busy', String(asked && waits));
+  if (asked && !waits && models.model) dispatchEvent(new Event('clip-answered'));
 }
 
 /** What stands below the answer whatever it is. */

@@ -22,7 +22,7 @@ async function start() {
 }
 
 // the page's first answer goes before what only the next visit needs; a model that does not load must not keep it away
-const answered = new Promise(resolve => addEventListener('clip-ready', resolve, { once: true }));
+const answered = new Promise(resolve => addEventListener('clip-answered', resolve, { once: true }));
 const late = new Promise(resolve => addEventListener('load', () => setTimeout(resolve, 8000), { once: true }));
 if ('serviceWorker' in navigator)
   Promise.race([answered, late])
