@@ -1,7 +1,7 @@
 /** What was once wrong with the page, each with its whole kind. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { answered, bytesOf, give, pathOf, sample, setLabels, settled, shown, startPage } from './helpers/page.js';
+import { answered, bytesOf, give, pasteText, pathOf, sample, setLabels, settled, shown, startPage } from './helpers/page.js';
 
 /** @type {Awaited<ReturnType<typeof startPage>>} */
 let it;
@@ -67,11 +67,7 @@ test('labels are split where people mean to', async () => {
     ['"say ""hi""", record', ['say "hi"', 'record']],
   ]) {
     if ((await chips(page)).length) await page.click('#clear');
-    await page.evaluate(text => {
-      const clipboardData = new DataTransfer();
-      clipboardData.setData('text', text);
-      document.getElementById('label-input').dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
-    }, text);
+    await pasteText(page, text);
     if (!(await chips(page)).length) {
       await page.fill('#label-input', text);
       await page.press('#label-input', 'Enter');

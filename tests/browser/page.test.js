@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { DEFAULT_TEMPLATE } from '../../web/node.js';
-import { bytesOf, give, sample, samples, setLabels, settled, shown, startPage } from './helpers/page.js';
+import { bytesOf, give, pasteText, sample, samples, setLabels, settled, shown, startPage } from './helpers/page.js';
 
 /** @type {Awaited<ReturnType<typeof startPage>>} */
 let it;
@@ -65,8 +65,8 @@ test('the keyboard alone', async () => {
     page.evaluate(
       () => document.activeElement.id || document.activeElement.getAttribute('aria-label') || document.activeElement.dataset.name,
     );
-  const tabTo = async id => {
-    for (let i = 0; i < 60 && (await focused()) !== id; i++) await page.keyboard.press('Tab');
+  const tabTo = async (id, key = 'Tab') => {
+    for (let i = 0; i < 60 && (await focused()) !== id; i++) await page.keyboard.press(key);
     assert.equal(await focused(), id);
   };
   await tabTo(sample('jellyfish').title);
@@ -86,7 +86,7 @@ test('the keyboard alone', async () => {
   await page.keyboard.press('Delete');
   assert.equal(await focused(), 'Remove jellyfish');
   assert.match((await settled(page, 1))[0][1], /^yes, 9\d/); // one label alone is a yes or a no
-  await tabTo('choose');
+  await tabTo('choose', 'Shift+Tab');
   assert.notEqual(await page.evaluate(() => getComputedStyle(document.querySelector('label[for=choose]')).outlineStyle), 'none');
 });
 
@@ -94,11 +94,7 @@ test('pasting a photo, and a list of labels', async () => {
   const page = await open();
   await give(page, 'paste', [{ bytes: await bytesOf('school-bus'), name: 'image.png', mime: 'image/png' }]);
   assert.equal((await page.$$('.chip')).length, 0); // the sample's labels are not those of one's own photos
-  await page.evaluate(() => {
-    const clipboardData = new DataTransfer();
-    clipboardData.setData('text', 'lighthouse\nschool bus\r\n\n jellyfish ;Jellyfish');
-    document.getElementById('label-input').dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
-  });
+  await pasteText(page, 'lighthouse\nschool bus\r\n\n jellyfish ;Jellyfish');
   assert.equal((await settled(page, 3))[0][0], 'school bus');
   assert.equal(await page.textContent('#caption'), 'image.png');
 });

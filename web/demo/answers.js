@@ -155,15 +155,31 @@ export class Answers {
     return answerOf(scores, this.#unknown, { least, several, fits });
   }
 
-  /** Scores of every label for a photo, null while it is not answered. @returns {Float64Array | null} */
-  scoresOf(photo) {
+  /** @returns {{ scores: Float64Array, odds: any } | null} */
+  #resultOf(photo) {
     const row = this.#model?.vectors.rowOf(photo);
     if (row === undefined || !this.#of.has(photo)) return null;
     const { vectors } = this.#model;
     return this.#scores(
       this.#queries.map(query => vectors.column(query)[row]),
       this.#broad.map(query => vectors.column(query)[row]),
-    ).scores;
+    );
+  }
+
+  /** Scores of every label for a photo, null while it is not answered. @returns {Float64Array | null} */
+  scoresOf(photo) {
+    return this.#resultOf(photo)?.scores ?? null;
+  }
+
+  /** What is shown of them: where no label fits, how probable each is by itself, and not its share among them.
+   *  @returns {Float64Array | null} */
+  shownOf(photo) {
+    const result = this.#resultOf(photo);
+    return result && this.#shown(result, this.of(photo));
+  }
+
+  #shown({ scores, odds }, answer) {
+    return answer?.kind === 'none' ? odds.map(sigmoid) : scores;
   }
 
   /** The answer for a picture that is not kept. @param {Float32Array} vector of length 1 */
@@ -171,7 +187,8 @@ export class Answers {
     if (!this.labels.length) return null;
     const cosine = query => query.reduce((sum, x, i) => sum + x * vector[i], 0);
     const result = this.#scores(this.#queries.map(cosine), this.#broad.map(cosine));
-    return { scores: result.scores, answer: this.#judge(result) };
+    const answer = this.#judge(result);
+    return { scores: this.#shown(result, answer), answer };
   }
 }
 

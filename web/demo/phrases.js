@@ -1,6 +1,6 @@
 /** Answers in words: on a tile, and read out. */
 import { desk } from './desk.js';
-import { explain, percent, t } from './words.js';
+import { explain, percent, roughly, t } from './words.js';
 
 /** What a tile says of its photo. @param {import('./library.js').Photo} photo
  *  @returns {{ text: string, score: string, kind: string, spoken: string, title: string }} */
@@ -17,7 +17,7 @@ export function tileOf(photo) {
   const sure = answer.kind === 'sure';
   return {
     text: sure ? label : `${label}?`,
-    score,
+    score: roughly(answer.score),
     kind: answer.kind,
     spoken: t(sure ? 'tileAnswer' : 'tileUnsure', { name, label, score }),
     title: chips.isUnknown(answers.labels[answer.best]) ? `${title}\n${t('unknownTile', { label })}` : title,

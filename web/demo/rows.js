@@ -42,7 +42,7 @@ export function rowsOf(scores, answer) {
 export function rowsOfOne(photo) {
   const { answers, chips } = desk;
   const answer = answers.of(photo);
-  const scores = answers.scoresOf(photo);
+  const scores = answers.shownOf(photo);
   if (photo.error || !answer || !scores) return rowsWaiting();
   const same = answers.labels.length === chips.labels.length && answers.labels.every(({ name }, i) => name === chips.labels[i].name);
   if (same) return rowsOf(scores, answer);

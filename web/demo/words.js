@@ -57,6 +57,9 @@ export function percent(score) {
   return shares[fine ? 1 : 0].format(score);
 }
 
+/** Where there is little room. Never 100 % of what is not. @param {number} score */
+export const roughly = score => shares[0].format(score > 0.99 && score < 0.9995 ? 0.99 : score);
+
 /** @param {number} value to two digits */
 export const about = value => short.format(value);
 

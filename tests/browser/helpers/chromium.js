@@ -1,10 +1,13 @@
-/** A Chromium, a server of this repository, and pages that import the package from it. */
+/** A browser, Chromium unless CLIP_BROWSER says firefox, a server of this repository, and pages that import the package from it. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
+import { chromium, firefox } from 'playwright-core';
 import { ISOLATION, serve } from '../../../build/serve.mjs';
+
+/** Whether tests run in Firefox. */
+export const FIREFOX = process.env.CLIP_BROWSER === 'firefox';
 
 export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 export const FLAGS = [
@@ -56,7 +59,30 @@ export const smallChunks =
     return true;
   };
 
-/** A browser with an empty profile of its own. @param {string[]} [args] further flags */
+/** Debian's Firefox, by WebDriver BiDi. Playwright asks it to emulate media features, which it does not know: that is left out. */
+async function startFirefox() {
+  const browser = await firefox.launch({
+    channel: 'moz-firefox',
+    executablePath: process.env.FIREFOX ?? '/usr/bin/firefox-esr',
+    headless: true,
+    firefoxUserPrefs: { 'ui.prefersReducedMotion': 1, 'media.navigator.streams.fake': true, 'media.navigator.permission.disabled': true },
+  });
+  const { _browserSession: session } = /** @type {any} */ (browser)._connection.toImpl(browser);
+  const proto = Object.getPrototypeOf(session);
+  const { send } = proto;
+  proto.send = function (method, params) {
+    return method === 'emulation.setMediaFeaturesOverride' ? Promise.resolve({}) : send.call(this, method, params);
+  };
+  const context = await browser.newContext({ locale: 'en-US' });
+  return { context, close: () => browser.close() };
+}
+
+/** A browser with an empty profile of its own. @param {string[]} [args] further flags of Chromium's */
+export async function startBrowser(args = []) {
+  return FIREFOX ? startFirefox() : startChromium(args);
+}
+
+/** A Chromium with an empty profile of its own. @param {string[]} [args] further flags */
 export async function startChromium(args = []) {
   const profile = await mkdtemp(join(tmpdir(), 'clip-profile-'));
   const context = await chromium.launchPersistentContext(profile, {

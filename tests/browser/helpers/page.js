@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { serve } from '../../../build/serve.mjs';
-import { ROOT, startChromium } from './chromium.js';
+import { FIREFOX, ROOT, startBrowser } from './chromium.js';
 
 const { resolve } = createRequire(import.meta.url);
 const AXE = createRequire(resolve('@axe-core/playwright')).resolve('axe-core/axe.min.js');
@@ -18,7 +18,7 @@ export const bytesOf = async name => [...(await readFile(pathOf(name)))];
  * @param {{ headers?: Record<string, string>, onRequest?: any, args?: string[] }} [options]
  */
 export async function startPage({ headers, onRequest, args } = {}) {
-  const browser = await startChromium(args);
+  const browser = await startBrowser(args);
   const site = await serve({ root: join(ROOT, 'web'), mounts: { '/weights/': join(ROOT, 'weights') }, headers, onRequest });
   return {
     browser,
@@ -40,7 +40,8 @@ export async function startPage({ headers, onRequest, args } = {}) {
       return Object.assign(page, { complaints, requests });
     },
     async closePages() {
-      for (const page of browser.context.pages().slice(1)) await page.close();
+      // Chromium's first page was there before
+      for (const page of browser.context.pages().slice(FIREFOX ? 0 : 1)) await page.close();
     },
     async close() {
       await browser?.close();
@@ -76,14 +77,24 @@ export const give = (page, type, files) =>
     ({ type, files }) => {
       const transfer = new DataTransfer();
       for (const { bytes, name, mime } of files) transfer.items.add(new File([new Uint8Array(bytes)], name, { type: mime }));
-      const event =
-        type === 'paste'
-          ? new ClipboardEvent('paste', { clipboardData: transfer, bubbles: true, cancelable: true })
-          : new DragEvent(type, { dataTransfer: transfer, bubbles: true, cancelable: true });
+      const options = { bubbles: true, cancelable: true };
+      const event = type === 'paste' ? new ClipboardEvent('paste', options) : new DragEvent(type, { dataTransfer: transfer, ...options });
+      // Firefox lets nobody put files into a paste
+      if (type === 'paste') Object.defineProperty(event, 'clipboardData', { value: transfer });
       document.body.dispatchEvent(event);
     },
     { type, files },
   );
+
+/** Pastes a text into the field for labels. */
+export const pasteText = (page, text) =>
+  page.evaluate(text => {
+    const transfer = new DataTransfer();
+    transfer.setData('text/plain', text);
+    const event = new ClipboardEvent('paste', { bubbles: true, cancelable: true });
+    Object.defineProperty(event, 'clipboardData', { value: transfer });
+    document.getElementById('label-input').dispatchEvent(event);
+  }, text);
 
 export async function setLabels(page, text) {
   const { length } = await page.$$('.chip');
