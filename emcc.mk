@@ -1,11 +1,12 @@
-# emcc.mk - the four WebAssembly modules:  make -f emcc.mk -j2
+# emcc.mk - the WebAssembly modules:  make -f emcc.mk -j2
 #
 #     web/wasm/clip-{simd,relaxed}{,-threads}.wasm        (DEBUG=1: with names, for stack traces and profiles)
+#     web/wasm/clip-readers.wasm                          src/readers.c: only what files of other forms need, without SIMD
 #
 # They are plain modules, without Emscripten's JavaScript: they import no functions and keep readable names.
 #
 #   clip-simd, clip-relaxed                import nothing and export `memory`, which grows up to 4 GiB.
-#     1. instance = new WebAssembly.Instance(module, {});   2. exports._initialize()
+#     1. instance = new WebAssembly.Instance(module, {});   2. exports._initialize()      clip-readers likewise
 #   clip-simd-threads, clip-relaxed-threads     import env.memory, which JavaScript creates:
 #     1. memory = new WebAssembly.Memory({ initial: 32, maximum: up to 65536, shared: true })   (pages of 64 KiB)
 #     2. the first thread instantiates with { env: { memory } }, which also fills in the data, and calls _initialize().
@@ -17,7 +18,7 @@
 #        It then calls the export that waits for work (engine_work). _initialize() is not called again.
 #     Views of memory.buffer must be made anew after a call that may have grown it; a shared one may lag behind.
 #
-# Exports: functions marked export_name in src/wasm.c, and memory, __stack_pointer, __wasm_init_tls, __tls_size,
+# Exports: functions marked export_name in src/wasm.c (src/readers.c), and memory, __stack_pointer, __wasm_init_tls, __tls_size,
 # __tls_align, _initialize, __heap_base.
 #
 # An emcc on PATH is used when it is new enough; otherwise build/toolchain.sh fetches one. build/out/ holds the objects.
@@ -66,7 +67,7 @@ OPTIMIZE     := -DNDEBUG -ffunction-sections -fdata-sections $(if $(DEBUG),-g)
 SMALL := arena bert bmp catalog config converter convolution_xnnpack efficientnet engine exif format gif intact jpeg_file jpeg_smooth \
   json json_events merges names onnx pickle png pnm psd pthreadpool_backend resnet runtime safetensors search siglip slots status stream \
   subwords subwords_added subwords_build subwords_encode subwords_normalize subwords_split text tokenizer tokenizer_file \
-  tokenizer_settings torch tower transformer unicode vit wasm
+  tokenizer_settings torch tower transformer unicode vit wasm readers subwords_tokenizer
 speed  = $(if $(filter $(SMALL),$(basename $(notdir $1))),-Os,-O3)
 
 # For every module, threads or not: the kernels are the same, and only main-thread code touches XNNPACK's own state.
@@ -82,7 +83,10 @@ CLIP_FLAGS := $(OPTIMIZE) -std=gnu11 -Wall -Wextra -Werror -fno-math-errno -mbul
 
 # ---- what goes into which module ----
 
-CLIP_SOURCES := $(wildcard src/*.c src/*/*.c) build/runtime.c
+# Only the readers' module has what they alone use.
+READING      := src/weights/catalog.c src/weights/onnx.c src/weights/pickle.c src/weights/torch.c src/tokenizer/json_events.c \
+  $(wildcard src/tokenizer/subwords*.c src/tokenizer/tokenizer_*.c)
+CLIP_SOURCES := $(filter-out src/readers.c $(READING),$(wildcard src/*.c src/*/*.c)) build/runtime.c
 BACKEND      := src/compute/pthreadpool_backend.c
 RELAXED_ONLY := $(filter src/compute/kernels_relaxed%.c,$(CLIP_SOURCES))
 
@@ -121,6 +125,16 @@ LIBRARIES = $(wildcard $(SYSTEM_LIBRARIES)/libbulkmemory.a) \
 WASM_OPT_FLAGS := -O3 --enable-simd --enable-bulk-memory --enable-sign-ext --enable-mutable-globals \
   --enable-nontrapping-float-to-int $(if $(DEBUG),-g,--strip-debug --strip-producers --strip-target-features)
 
+# The readers': one for all engines. What it shares with the others is compiled once more, for size.
+READERS_OBJECTS := $(patsubst %.c,$(OUT)/obj/readers/%.o,src/readers.c $(READING) src/status.c src/tokenizer/unicode.c \
+  src/tokenizer/tokenizer.c src/tokenizer/merges.c src/weights/json.c src/weights/names.c \
+  src/weights/safetensors.c src/weights/quantize.c build/runtime.c)
+$(OUT)/obj/readers/%.o: %.c $(RECIPE) ; @echo '  cc $@'; mkdir -p $(@D); $(EMSCRIPTEN)/emcc $(CLIP_FLAGS) -Os -MMD -MP -c $< -o $@
+$(OUT)/obj/readers/src/tokenizer/unicode.o: $(TABLES)
+$(OUT)/link/clip-readers.wasm: $(READERS_OBJECTS)
+	@echo '  ld $@'; mkdir -p $(@D); $(WASM_LD) -m wasm32 $(LINK) $^ $(call LIBRARIES,) -o $@
+-include $(READERS_OBJECTS:.o=.d)
+
 $(foreach v,$(VARIANTS),$(eval $(call variant,$v,$(firstword $(subst -, ,$v)),$(findstring threads,$v))))
 
 # The steps between are kept, so that a second make finds them.
@@ -148,7 +162,7 @@ web/wasm/search.js: $(OUT)/wasm/search.wasm
 web/wasm/NOTICES.txt: build/notices.mjs $(RECIPE)
 	@mkdir -p $(@D); node build/notices.mjs $(SOURCES) $(EMSCRIPTEN) $@
 
-MODULES := $(VARIANTS:%=web/wasm/clip-%.wasm)
+MODULES := $(VARIANTS:%=web/wasm/clip-%.wasm) web/wasm/clip-readers.wasm
 
 # Said when a module changed: brotli at its best takes seconds.
 $(OUT)/sizes.txt: $(MODULES)

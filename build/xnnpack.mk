@@ -15,7 +15,9 @@ xnnpack_sources = $(shell awk '$$1 == "both" || $$1 == "$1" {print $$2}' build/x
 
 # $(call xnnpack,simd|relaxed). Kernels (in gen/ folders) are compiled for speed, the operators around them for size.
 define xnnpack
-XNNPACK_OBJECTS_$1 := $(patsubst %,$(OUT)/obj/xnnpack-$1/%.o,$(basename $(call xnnpack_sources,$1)))
+$(OUT)/obj/xnnpack-$1/configs.o: build/xnnpack_configs.c build/xnnpack.mk $(RECIPE)
+	@echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc -std=gnu11 $(XNNPACK_FLAGS) $(SIMD_$1) -Os -c $$< -o $$@
+XNNPACK_OBJECTS_$1 := $(OUT)/obj/xnnpack-$1/configs.o $(patsubst %,$(OUT)/obj/xnnpack-$1/%.o,$(basename $(call xnnpack_sources,$1)))
 $(OUT)/obj/xnnpack-$1/%.o: $(SOURCES)/xnnpack/%.c build/xnnpack.mk $(RECIPE)
 	@echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc -std=gnu11 $(XNNPACK_FLAGS) $(SIMD_$1) $$(if $$(findstring /gen/,$$<),-O3,-Os) -c $$< -o $$@
 $(OUT)/obj/xnnpack-$1/%.o: $(SOURCES)/xnnpack/%.cc build/xnnpack.mk $(RECIPE)

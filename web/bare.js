@@ -4,7 +4,7 @@
  *
  *     const clip = await Clip.load('/models/b32/', { wasm: '/clip-relaxed.wasm' });
  *
- * It works in the thread that calls it, unless `worker` starts another.
+ * Models of other forms than ours need the package's clip-readers.wasm too, in the option `readers`. It works in the thread that calls it, unless `worker` starts another.
  */
 import { Clip as Base } from './api/clip.js';
 import { connect } from './api/connect.js';

@@ -12,6 +12,7 @@ const MODULES = {
   relaxed: () => new URL('./wasm/clip-relaxed.wasm', import.meta.url).href,
   'simd-threads': () => new URL('./wasm/clip-simd-threads.wasm', import.meta.url).href,
   'relaxed-threads': () => new URL('./wasm/clip-relaxed-threads.wasm', import.meta.url).href,
+  readers: () => new URL('./wasm/clip-readers.wasm', import.meta.url).href,
 };
 const startWorker = () => new Worker(new URL('./session/worker.js', import.meta.url), { type: 'module', name: 'clip-wasm' });
 

@@ -18,7 +18,7 @@ import { chooseModule, compile } from './engine/wasm.js';
 export { ClipError, nodeSource, spawnThread };
 export { DEFAULT_TEMPLATE } from './api/clip.js';
 
-/** Bytes of one of the four modules. @param {import('./engine/wasm.js').ModuleName} name */
+/** Bytes of one of the modules. @param {import('./engine/wasm.js').ModuleName | 'readers'} name */
 export const readModule = name => readFile(new URL(`./wasm/clip-${name}.wasm`, import.meta.url));
 
 /** @param {any} model @param {{ revision?: string, hub?: string }} [options] @returns {import('./models/sources/spec.js').SourceSpec} */
@@ -41,14 +41,15 @@ export class Clip extends Base {
 
   /** @protected @override @param {import('./models/sources/spec.js').SourceSpec} source @param {import('./api/options.js').LoadOptions} options
    *  @param {(warning: import('./error.js').PlainError) => void} warn @returns {Promise<Pool>} */
-  static async connect(source, { dtype, threads = 1, cache, wasm, worker, workers, maxPixels: pixels, maxMemory: memory }, warn) {
+  static async connect(source, { dtype, threads = 1, cache, wasm, readers, worker, workers, maxPixels: pixels, maxMemory: memory }, warn) {
     const chosen = chooseModule(threads);
     const where = wasm ?? readModule(chosen.name);
-    const open = { dtype, cache, bounds: { pixels, memory }, threads: chosen.threads, source };
+    const open = { dtype, cache, bounds: { pixels, memory }, threads: chosen.threads, source, readers };
     if (worker === false) {
       const local = {
         ...open,
         wasm: where,
+        readers: readers ?? (() => readModule('readers')),
         source: nodeSource(source),
         spawn: spawnThread,
         aside: startAside,

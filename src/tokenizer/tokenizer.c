@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "tokenizer/merges.h"
-#include "tokenizer/subwords.h"
+#include "tokenizer/tokenizer_kind.h"
 #include "tokenizer/unicode.h"
 
 /* Bytes of a run without white space; what is longer is cut into such parts. A word's encoding takes a hundred bytes of memory
@@ -18,12 +18,13 @@
 
 static const char START[] = "<|startoftext|>", END[] = "<|endoftext|>";
 
-struct clip_tokenizer {
+/* CLIP's own kind. */
+typedef struct {
+    clip_tokenizer base;
     clip_merges merges;
-    uint32_t *ids;           /* (symbols + 2) of entries that are numbered otherwise, or NULL; owned */
-    uint32_t vocabulary;     /* with ids: one more than the largest */
-    clip_subwords *subwords; /* owned; NULL: CLIP's own, by its merges */
-};
+    uint32_t *ids;       /* (symbols + 2) of entries that are numbered otherwise, or NULL; owned */
+    uint32_t vocabulary; /* with ids: one more than the largest */
+} byte_pairs;
 
 /* Where the line "#ids" begins, with the newline before it, or length. */
 static size_t find_ids(const char *text, size_t length) {
@@ -37,7 +38,7 @@ static size_t find_ids(const char *text, size_t length) {
 }
 
 /* Reads the ids, as many as there are entries, separated by spaces. */
-static clip_status read_ids(clip_tokenizer *tokenizer, const char *text, size_t length) {
+static clip_status read_ids(byte_pairs *tokenizer, const char *text, size_t length) {
     const uint32_t entries = tokenizer->merges.symbols + 2;
     tokenizer->ids = malloc(entries * sizeof *tokenizer->ids);
     if (!tokenizer->ids) return CLIP_ERROR_MEMORY;
@@ -52,59 +53,6 @@ static clip_status read_ids(clip_tokenizer *tokenizer, const char *text, size_t 
         if (id >= tokenizer->vocabulary) tokenizer->vocabulary = id + 1;
     }
     return CLIP_OK;
-}
-
-clip_status clip_tokenizer_create(clip_tokenizer **out, const char *merges, size_t length, uint32_t vocabulary) {
-    *out = NULL;
-    if (length > 4 && memcmp(merges, "TKW1", 4) == 0) return clip_tokenizer_open(out, (const uint8_t *)merges, length);
-    if (vocabulary && vocabulary < CLIP_FIRST_MERGE + 2) return CLIP_ERROR_MERGES;
-    clip_tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
-    if (!tokenizer) return CLIP_ERROR_MEMORY;
-    const size_t list = find_ids(merges, length);
-    clip_status status =
-        clip_merges_read(&tokenizer->merges, merges, list, vocabulary ? vocabulary - CLIP_FIRST_MERGE - 2 : UINT32_MAX);
-    if (status == CLIP_OK && list < length) status = read_ids(tokenizer, merges + list + 6, length - list - 6);
-    if (status != CLIP_OK) {
-        clip_tokenizer_destroy(tokenizer);
-        return status;
-    }
-    *out = tokenizer;
-    return CLIP_OK;
-}
-
-void clip_tokenizer_destroy(clip_tokenizer *tokenizer) {
-    if (!tokenizer) return;
-    clip_merges_free(&tokenizer->merges);
-    if (tokenizer->subwords) clip_subwords_close(tokenizer->subwords);
-    free(tokenizer->subwords);
-    free(tokenizer->ids);
-    free(tokenizer);
-}
-
-clip_status clip_tokenizer_open(clip_tokenizer **out, const uint8_t *kept, size_t length) {
-    *out = NULL;
-    if (length > CLIP_MAX_SUBWORDS) return CLIP_ERROR_TOKENIZER;
-    clip_tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
-    uint8_t *block = malloc(length + !length);
-    clip_status status = CLIP_ERROR_MEMORY;
-    if (tokenizer) tokenizer->subwords = calloc(1, sizeof *tokenizer->subwords);
-    if (tokenizer && block && tokenizer->subwords) {
-        if (length) memcpy(block, kept, length);
-        status = clip_subwords_open(tokenizer->subwords, block, length); /* owns it now */
-    } else free(block);
-    if (status == CLIP_OK) *out = tokenizer;
-    else clip_tokenizer_destroy(tokenizer);
-    return status;
-}
-
-uint32_t clip_tokenizer_padding(const clip_tokenizer *tokenizer, int *left) {
-    *left = tokenizer->subwords && tokenizer->subwords->header->pad_left;
-    return tokenizer->subwords ? tokenizer->subwords->header->pad : CLIP_NO_PIECE;
-}
-
-uint32_t clip_tokenizer_vocabulary(const clip_tokenizer *tokenizer) {
-    if (tokenizer->subwords) return clip_subwords_vocabulary(tokenizer->subwords);
-    return tokenizer->ids ? tokenizer->vocabulary : tokenizer->merges.symbols + 2;
 }
 
 /* ---- ids so far, and scratch for one word ---- */
@@ -302,12 +250,9 @@ static clip_status encode_run(encoder *e, const char *text, size_t length) {
 
 static int is_ascii_space(char c) { return c == ' ' || (c >= 9 && c <= 13); }
 
-clip_status clip_tokenizer_encode(const clip_tokenizer *tokenizer, const char *text, size_t length, uint32_t *ids, size_t capacity,
-                                  size_t *count) {
-    *count = 0;
-    if (capacity < 2) return CLIP_ERROR_ARGUMENT;
-    if (!clip_utf8_valid(text, length)) return CLIP_ERROR_TEXT;
-    if (tokenizer->subwords) return clip_subwords_encode(tokenizer->subwords, text, length, ids, capacity, count);
+static clip_status encode(const clip_tokenizer *base, const char *text, size_t length, uint32_t *ids, size_t capacity,
+                          size_t *count) {
+    const byte_pairs *tokenizer = (const byte_pairs *)base;
     encoder e = {.merges = &tokenizer->merges, .ids = ids, .capacity = capacity};
     clip_status status = CLIP_OK;
     put(&e, tokenizer->merges.symbols);
@@ -324,4 +269,59 @@ clip_status clip_tokenizer_encode(const clip_tokenizer *tokenizer, const char *t
     *count = e.count;
     for (size_t i = 0; tokenizer->ids && i < e.count; i++) ids[i] = tokenizer->ids[ids[i]];
     return CLIP_OK;
+}
+
+/* ---- the kind ---- */
+
+static void destroy(clip_tokenizer *base) {
+    byte_pairs *tokenizer = (byte_pairs *)base;
+    clip_merges_free(&tokenizer->merges);
+    free(tokenizer->ids);
+    free(tokenizer);
+}
+
+static uint32_t vocabulary_of(const clip_tokenizer *base) {
+    const byte_pairs *tokenizer = (const byte_pairs *)base;
+    return tokenizer->ids ? tokenizer->vocabulary : tokenizer->merges.symbols + 2;
+}
+
+static uint32_t no_padding(const clip_tokenizer *base, int *left) {
+    (void)base;
+    *left = 0;
+    return UINT32_MAX;
+}
+
+static const clip_tokenizer_kind BYTE_PAIRS = {destroy, vocabulary_of, no_padding, encode};
+
+clip_status clip_tokenizer_create(clip_tokenizer **out, const char *merges, size_t length, uint32_t vocabulary) {
+    *out = NULL;
+    if (vocabulary && vocabulary < CLIP_FIRST_MERGE + 2) return CLIP_ERROR_MERGES;
+    byte_pairs *tokenizer = calloc(1, sizeof *tokenizer);
+    if (!tokenizer) return CLIP_ERROR_MEMORY;
+    tokenizer->base.kind = &BYTE_PAIRS;
+    const size_t list = find_ids(merges, length);
+    clip_status status =
+        clip_merges_read(&tokenizer->merges, merges, list, vocabulary ? vocabulary - CLIP_FIRST_MERGE - 2 : UINT32_MAX);
+    if (status == CLIP_OK && list < length) status = read_ids(tokenizer, merges + list + 6, length - list - 6);
+    if (status == CLIP_OK) *out = &tokenizer->base;
+    else destroy(&tokenizer->base);
+    return status;
+}
+
+/* ---- of every kind ---- */
+
+void clip_tokenizer_destroy(clip_tokenizer *tokenizer) {
+    if (tokenizer) tokenizer->kind->destroy(tokenizer);
+}
+
+uint32_t clip_tokenizer_padding(const clip_tokenizer *tokenizer, int *left) { return tokenizer->kind->padding(tokenizer, left); }
+
+uint32_t clip_tokenizer_vocabulary(const clip_tokenizer *tokenizer) { return tokenizer->kind->vocabulary(tokenizer); }
+
+clip_status clip_tokenizer_encode(const clip_tokenizer *tokenizer, const char *text, size_t length, uint32_t *ids, size_t capacity,
+                                  size_t *count) {
+    *count = 0;
+    if (capacity < 2) return CLIP_ERROR_ARGUMENT;
+    if (!clip_utf8_valid(text, length)) return CLIP_ERROR_TEXT;
+    return tokenizer->kind->encode(tokenizer, text, length, ids, capacity, count);
 }

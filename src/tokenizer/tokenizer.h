@@ -23,7 +23,7 @@ typedef struct clip_tokenizer clip_tokenizer;
 /* Reads a merges list (the text of merges.txt or bpe_simple_vocab: a "#version" line or not, then "left right" a line; OpenAI's
  * file has more lines than its vocabulary uses: `vocabulary` entries, specials included, or 0 to take all lines).
  * After the list there may be a line "#ids" and the ids of all entries, in the list's order, for a vocabulary that numbers them
- * otherwise. Also takes a kept form, see clip_tokenizer_open, since files of ours carry either. Keeps nothing of `merges`. Free with clip_tokenizer_destroy. CLIP_ERROR_MERGES if malformed. */
+ * otherwise. Keeps nothing of `merges`. Free with clip_tokenizer_destroy. CLIP_ERROR_MERGES if malformed. */
 clip_status clip_tokenizer_create(clip_tokenizer **tokenizer, const char *merges, size_t length, uint32_t vocabulary);
 void clip_tokenizer_destroy(clip_tokenizer *tokenizer);
 

@@ -154,15 +154,47 @@ int clip_json_whole(const clip_json *json, int token, uint64_t limit, uint64_t *
     return 1;
 }
 
+/* A decimal to a double next to it: strtod would bring some KB of a module along, for numbers that become floats. One
+ * of up to 19 digits whose point is moved by up to 22 places is exact in both its parts, so that only their product is rounded, once or
+ * twice. */
+static int decimal(const char *text, size_t length, double *value) {
+    static const double POWERS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    size_t at = 0, digits = 0;
+    uint64_t whole = 0;
+    int power = 0, point = 0, negative = 0, exponent = 0;
+    if (text[0] == '-') at++;
+    for (; at < length && ((text[at] >= '0' && text[at] <= '9') || (text[at] == '.' && !point && digits)); at++) {
+        if (text[at] == '.') {
+            point = 1;
+            continue;
+        }
+        digits++;
+        if (whole < 1000000000000000000u) {
+            whole = whole * 10 + (uint64_t)(text[at] - '0');
+            power -= point;
+        } else power += !point;
+    }
+    if (!digits || text[at - 1] == '.') return 0;
+    if (at < length && (text[at] | 32) == 'e') {
+        if (++at < length && (text[at] == '-' || text[at] == '+')) negative = text[at++] == '-';
+        if (at == length) return 0;
+        for (; at < length && text[at] >= '0' && text[at] <= '9'; at++)
+            if (exponent < 1000) exponent = exponent * 10 + (text[at] - '0');
+        power += negative ? -exponent : exponent;
+    }
+    if (at < length) return 0;
+    double number = (double)whole;
+    for (; power > 0 && number > 0 && isfinite(number); power -= power < 22 ? power : 22) number *= POWERS[power < 22 ? power : 22];
+    for (; power < 0 && number > 0; power += -power < 22 ? -power : 22) number /= POWERS[-power < 22 ? -power : 22];
+    *value = text[0] == '-' ? -number : number;
+    return isfinite(*value);
+}
+
 int clip_json_number(const clip_json *json, int token, double *value) {
     size_t length;
     const char *text = clip_json_text(json, token, &length);
-    char copy[40];
-    if (clip_json_kind_of(json, token) != CLIP_JSON_PRIMITIVE || length == 0 || length >= sizeof copy) return 0;
+    if (clip_json_kind_of(json, token) != CLIP_JSON_PRIMITIVE || length == 0 || length >= 40) return 0;
     if (!((text[0] >= '0' && text[0] <= '9') || text[0] == '-')) return 0;
-    memcpy(copy, text, length);
-    copy[length] = 0;
-    char *end;
-    *value = strtod(copy, &end);
-    return end == copy + length && isfinite(*value);
+    return decimal(text, length, value);
 }

@@ -21,7 +21,7 @@ const picture = new Uint8Array(readFileSync(join(FIXTURES, 'picture.png')));
 
 /** @type {Engine} */
 let engine;
-before(async () => (engine = await Engine.create({ wasm: await readModule(chooseModule(1).name) })));
+before(async () => (engine = await Engine.create({ wasm: await readModule(chooseModule(1).name), readers: () => readModule('readers') })));
 after(() => engine.dispose());
 
 /** Both towers of a folder. @param {string} folder @param {'f32' | 'q8' | 'q4'} dtype */

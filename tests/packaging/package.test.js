@@ -40,6 +40,7 @@ test('it carries what it needs and nothing else', () => {
     'web/types/index.d.ts',
     'web/wasm/clip-simd.wasm',
     'web/wasm/clip-relaxed-threads.wasm',
+    'web/wasm/clip-readers.wasm',
     'web/wasm/NOTICES.txt',
     'weights/clip-mini/clip.json',
     'weights/clip-mini/LICENSE-Apache-2.0.txt', // of the image tower's trunk

@@ -10,7 +10,7 @@ import { Pool } from '../session/pool.js';
 /**
  * What an entry of the package brings along.
  * @typedef {object} Own
- * @property {Record<import('../engine/wasm.js').ModuleName, () => string>} [modules] where they are
+ * @property {Record<import('../engine/wasm.js').ModuleName | 'readers', () => string>} [modules] where they are
  * @property {() => Worker} [startWorker]
  * @property {string} [address] of the entry's own script
  * @property {OpenLocal} local
@@ -61,19 +61,31 @@ function capacity() {
  */
 export async function connect(
   source,
-  { dtype, threads, cache, worker, workers, wasm, assets, maxPixels: pixels, maxMemory: memory },
+  { dtype, threads, cache, worker, workers, wasm, readers, assets, maxPixels: pixels, maxMemory: memory },
   warn,
   { modules, startWorker, address, local },
 ) {
   const folder = packageFolder(assets, address);
   const chosen = chooseModule(worker === false ? 1 : threads);
-  const given = wasm instanceof URL || typeof wasm === 'string' ? absolute(wasm) : wasm;
-  const where = given ?? (folder ? `${folder}web/wasm/clip-${chosen.name}.wasm` : modules?.[chosen.name]());
+  /** @param {import('./options.js').LoadOptions['wasm']} wasm as the caller gave it @param {keyof NonNullable<typeof modules>} name */
+  const moduleOf = (wasm, name) => {
+    const given = wasm instanceof URL || typeof wasm === 'string' ? absolute(wasm) : wasm;
+    return given ?? (folder ? `${folder}web/wasm/clip-${name}.wasm` : modules?.[name]());
+  };
+  const where = moduleOf(wasm, chosen.name);
   if (!where)
     throw new ClipError('bad-argument', 'This entry of the package brings no module along: say where one is, in the option wasm.');
   // compiled while the worker's scripts still load; where only the worker may do that, it tries again
   const bounds = { pixels, memory };
-  const open = { dtype, cache, bounds, threads: chosen.threads, wasm: compile(where).catch(() => where), source };
+  const open = {
+    dtype,
+    cache,
+    bounds,
+    threads: chosen.threads,
+    wasm: compile(where).catch(() => where),
+    readers: moduleOf(readers, 'readers'),
+    source,
+  };
   const inThisThread = () => new LocalClient(watch => local({ ...open, threads: 1 }, watch), warn);
   if (worker === false || (typeof Worker !== 'function' && typeof worker !== 'function')) return new Pool(inThisThread());
 

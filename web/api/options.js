@@ -28,6 +28,7 @@
  * @property {string | URL | (() => Worker) | false} [worker] where the worker's script is, if not beside this one, or how to start
  *   it; false: none, as in a worker of your own
  * @property {string | URL | WebAssembly.Module | ArrayBuffer} [wasm] the module, if not beside this script
+ * @property {string | URL | WebAssembly.Module | ArrayBuffer} [readers] clip-readers.wasm, which models of other forms than ours need, likewise
  * @property {string | URL} [assets] the folder into which `clip-wasm copy` copied the package's files, where no bundler took them along
  * @property {number} [maxPixels] of a picture; 268,435,456 by default
  * @property {number} [maxMemory] bytes that a picture may take while it is decoded, its file included; by default 192 MiB, and 64 bytes

@@ -29,7 +29,7 @@ export async function bench({ model = EMBEDDED, ...values }) {
   const dtype = oneOf(values.dtype, '--dtype', DTYPES, 'q8');
   const threads = wholeNumber(values.threads, '--threads', 16) ?? 1;
   const name = oneOf(values.module, '--module', MODULES, chooseModule(threads).name);
-  const engine = await Engine.create({ wasm: await readModule(name), threads, spawn: spawnThread });
+  const engine = await Engine.create({ wasm: await readModule(name), readers: () => readModule('readers'), threads, spawn: spawnThread });
   const loader = new Loader(nodeSource(nodeSpec(model)), null, () => {});
   await loader.open({});
   const before = performance.now();

@@ -95,7 +95,7 @@ export async function convert(values, [folder, ...more]) {
   const dtype = oneOf(values.dtype, '--dtype', DTYPES, 'q8');
   const source = nodeSource(nodeSpec(folder));
   const { manifest, config, weights, folder: inside, clean } = await readModel(source, { dtype });
-  const engine = await Engine.create({ wasm: await readModule(chooseModule(1).name) });
+  const engine = await Engine.create({ wasm: await readModule(chooseModule(1).name), readers: () => readModule('readers') });
   const foreign = weights && (await findTokenizer(engine, source, { folder: inside, clean, config: manifest.config }));
   await mkdir(output, { recursive: true });
   let logitScale = weights ? 0 : manifest.logit_scale;

@@ -40,8 +40,8 @@ export async function tokenize({ model = EMBEDDED }, positionals) {
   const source = nodeSource(nodeSpec(model));
   const found = await tokenizerOf(source);
   if (!found) throw new ClipError('no-tokenizer', `${source.id} has no tokenizer (merges.txt, tokenizer.json or clip.json).`);
-  const engine = await Engine.create({ wasm: await readModule(chooseModule(1).name) });
-  const tokenizer = engine.openTokenizer(found.merges);
+  const engine = await Engine.create({ wasm: await readModule(chooseModule(1).name), readers: () => readModule('readers') });
+  const tokenizer = await engine.tokenizer(found.merges);
   let number = 0;
   for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
     number++;

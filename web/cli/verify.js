@@ -52,7 +52,7 @@ export async function verify(values, [folder, ...more]) {
   const { input_ids: ids } = JSON.parse(await readFile(join(folder, 'expected-ids.json'), 'utf8'));
   if (!Array.isArray(ids)) throw new ClipError('bad-file', `${folder}/expected-ids.json has no input_ids.`);
 
-  const engine = await Engine.create({ wasm: await readModule(name), threads, spawn: spawnThread });
+  const engine = await Engine.create({ wasm: await readModule(name), readers: () => readModule('readers'), threads, spawn: spawnThread });
   const loader = new Loader(new FolderSource(folder), null, () => {});
   await loader.open({});
   const watch = { onProgress: showProgress };

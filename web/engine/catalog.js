@@ -11,7 +11,7 @@ import { STAGING } from './tower.js';
 const FORMS = { safetensors: 0, torch: 1, onnx: 2 };
 
 export class Catalog {
-  /** @param {import('./engine.js').Engine} engine @param {number} handle */
+  /** @param {import('./readers.js').Readers} engine @param {number} handle */
   constructor(engine, handle) {
     this.engine = engine;
     this.handle = handle;

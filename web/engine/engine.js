@@ -12,10 +12,10 @@
  */
 import { ClipError } from '../error.js';
 import { Aside } from './aside.js';
-import { Catalog } from './catalog.js';
 import { Instance } from './instance.js';
 import { Pictures } from './pictures.js';
-import { Converter, STAGING, Tokenizer, TokenizerReader, Tower } from './tower.js';
+import { Readers, isKept } from './readers.js';
+import { Converter, STAGING, Tokenizer, Tower } from './tower.js';
 import { compile } from './wasm.js';
 
 /** @typedef {'f32' | 'q8' | 'q4'} Dtype */
@@ -32,15 +32,17 @@ const ROOM = 46 << 20;
 
 export class Engine {
   /**
-   * @param {{ wasm: Parameters<typeof compile>[0], threads?: number, spawn?: import('./instance.js').SpawnThread }} options
-   *   `spawn` starts the other threads, where the module has them
+   * @param {{ wasm: Parameters<typeof compile>[0], readers?: import('./readers.js').ReadersSource, threads?: number,
+   *   spawn?: import('./instance.js').SpawnThread }} options `readers`: clip-readers.wasm, for what needs it; `spawn` starts the other
+   *   threads, where the module has them
    */
-  static async create({ wasm, threads = 1, spawn }) {
+  static async create({ wasm, readers, threads = 1, spawn }) {
     const instance = await Instance.create(await compile(wasm));
     const parallel = instance.threaded && spawn ? threads : 1;
     const handle = instance.call('engine_create', parallel);
     if (!handle) throw new ClipError('out-of-memory', 'There is no room for the engine.');
     const engine = new Engine(instance, handle, parallel);
+    engine.readersSource = readers;
     if (spawn && parallel > 1) {
       engine.workers = await instance.startThreads(handle, parallel, spawn);
       engine.threads = 1 + engine.workers.length;
@@ -82,6 +84,12 @@ export class Engine {
     this.aside = undefined;
     /** Starts a worker for large pictures, where there are workers. @type {import('./aside.js').StartAside | undefined} */
     this.startAside = undefined;
+    /** @type {import('./readers.js').ReadersSource | undefined} */
+    this.readersSource = undefined;
+    /** @type {Promise<Readers> | undefined} */
+    this.opened = undefined;
+    /** @type {Readers | undefined} */
+    this.reading = undefined;
     /** Where C puts results: two f64. */
     this.cell = places?.cell ?? instance.malloc(16);
     /** Where bytes of files pass through. */
@@ -95,7 +103,7 @@ export class Engine {
 
   /** Bytes of memory in use. */
   get memoryBytes() {
-    return this.instance.memory.buffer.byteLength;
+    return this.instance.memory.buffer.byteLength + (this.reading?.instance.memory.buffer.byteLength ?? 0);
   }
 
   /** Whether bytes are still what they were: see src/weights/checksum.h. @param {Uint8Array} bytes */
@@ -131,11 +139,16 @@ export class Engine {
     });
   }
 
-  /** Reads the indexes of files of other forms, see src/weights/catalog.h. */
-  openCatalog() {
-    const { instance, cell } = this;
-    instance.run(() => 'catalog', 'catalog_create', cell);
-    return new Catalog(this, instance.u32(cell, 1)[0]);
+  /** What reads files of other forms and tokenizers of other kinds, which is fetched when this is called first. */
+  async readers() {
+    this.opened ??= Readers.create(this.readersSource);
+    try {
+      this.reading = await this.opened;
+    } catch (error) {
+      this.opened = undefined; // the next call tries again
+      throw error;
+    }
+    return this.reading;
   }
 
   /** A tower to be asked whether a file's header suits it, see clip_tower_sketch: without memory for weights.
@@ -164,34 +177,20 @@ export class Engine {
     });
   }
 
-  /** What turns a tokenizer.json into the form that openTokenizer takes. @param {{ clean?: number, pad?: string, left?: boolean }} [options]
-   *  clean: what texts go through first, see src/tokenizer/tokenizer.h; pad: the token that fills texts up, where another file says
-   *  that; left: in front @returns {TokenizerReader} */
-  openTokenizerReader({ clean = 0, pad = '', left = false } = {}) {
-    const { instance, cell } = this;
-    instance.run(() => 'tokenizer', 'tokenizer_reader_create', cell, clean);
-    const reader = new TokenizerReader(this, instance.u32(cell, 1)[0]);
-    const bytes = UTF8.encode(pad).subarray(0, 65);
-    instance.u8(this.staging, bytes.length).set(bytes);
-    instance.run(() => 'pad_token', 'tokenizer_reader_set_padding', reader.handle, this.staging, bytes.length, Number(left));
-    return reader;
+  /** @param {Uint8Array} merges a text of merges, or what a TokenizerReader made @returns {Promise<Tokenizer>} */
+  async tokenizer(merges) {
+    return isKept(merges) ? (await this.readers()).openTokenizer(merges) : this.openTokenizer(merges);
   }
 
-  /** @param {Uint8Array} merges text of merges.txt, or a kept form @param {number} [vocabulary] merges: entries to take, 0 for all
-   *  @returns {Tokenizer} */
+  /** @param {Uint8Array} merges text of merges.txt @param {number} [vocabulary] entries to take, 0 for all @returns {Tokenizer} */
   openTokenizer(merges, vocabulary = 0) {
-    return this.instance.scope(alloc => {
-      const list = alloc(merges.length + 1);
-      this.instance.u8(list, merges.length).set(merges);
-      return this.createTokenizer(list, merges.length, vocabulary);
-    });
-  }
-
-  /** @param {number} merges @param {number} length @param {number} vocabulary @returns {Tokenizer} */
-  createTokenizer(merges, length, vocabulary) {
     const { instance, cell } = this;
-    instance.run(() => 'merges', 'tokenizer_create', cell, merges, length, vocabulary);
-    return new Tokenizer(this, instance.u32(cell, 1)[0]);
+    return instance.scope(alloc => {
+      const list = alloc(merges.length + 1);
+      instance.u8(list, merges.length).set(merges);
+      instance.run(() => 'merges', 'tokenizer_create', cell, list, merges.length, vocabulary);
+      return new Tokenizer(this, instance.u32(cell, 1)[0]);
+    });
   }
 
   /** Pictures.probe. @param {Uint8Array} bytes @param {string} [label] @param {import('./pictures.js').Bounds} [bounds] */
@@ -248,5 +247,6 @@ export class Engine {
     this.workers = [];
     this.aside?.end();
     this.instance.crashed = true; // nothing may be called any more; the memory goes with the instance
+    if (this.reading) this.reading.instance.crashed = true;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The functions that the modules export (src/wasm.c, which says what each does): the one list that both sides are held to. It types
+ * The functions that the modules export (src/wasm.c and src/readers.c, which say what each does): the one list that both sides are held to. It types
  * `call` in instance.js, and tests/structure/exports.test.js compares it with the modules. Pointers and sizes are i32.
  *
  * @typedef {number} i32
@@ -20,13 +20,6 @@
  * @property {(tokenizer: i32) => void} tokenizer_destroy
  * @property {(tokenizer: i32) => i32} tokenizer_vocabulary
  * @property {(tokenizer: i32, text: i32, length: i32, ids: i32, capacity: i32, count: i32) => i32} tokenizer_encode
- * @property {(out: i32, clean: i32) => i32} tokenizer_reader_create
- * @property {(reader: i32, token: i32, length: i32, left: i32) => i32} tokenizer_reader_set_padding
- * @property {(reader: i32) => void} tokenizer_reader_destroy
- * @property {(reader: i32, bytes: i32, length: i32) => i32} tokenizer_reader_push
- * @property {(reader: i32) => i32} tokenizer_reader_finish
- * @property {(reader: i32) => i32} tokenizer_reader_detail
- * @property {(reader: i32, length: i32) => i32} tokenizer_reader_kept
  * @property {(tokenizer: i32, left: i32) => i32} tokenizer_padding
  * @property {(out: i32, engine: i32, kind: i32, config: i32, length: i32, precision: i32) => i32} tower_create
  * @property {(out: i32, engine: i32, kind: i32, config: i32, length: i32) => i32} tower_sketch
@@ -54,6 +47,27 @@
  * @property {(converter: i32) => i32} converter_detail
  * @property {(converter: i32) => f32} converter_logit_scale
  * @property {(converter: i32) => f32} converter_logit_bias
+ */
+
+/**
+ * Those of clip-readers.wasm.
+ *
+ * @typedef {object} ReaderExports
+ * @property {(bytes: i32) => i32} malloc
+ * @property {(pointer: i32) => void} free
+ * @property {(status: i32) => i32} status_text
+ * @property {(out: i32, kept: i32, length: i32) => i32} tokenizer_open
+ * @property {(tokenizer: i32) => void} tokenizer_destroy
+ * @property {(tokenizer: i32) => i32} tokenizer_vocabulary
+ * @property {(tokenizer: i32, text: i32, length: i32, ids: i32, capacity: i32, count: i32) => i32} tokenizer_encode
+ * @property {(tokenizer: i32, left: i32) => i32} tokenizer_padding
+ * @property {(out: i32, clean: i32) => i32} tokenizer_reader_create
+ * @property {(reader: i32, token: i32, length: i32, left: i32) => i32} tokenizer_reader_set_padding
+ * @property {(reader: i32) => void} tokenizer_reader_destroy
+ * @property {(reader: i32, bytes: i32, length: i32) => i32} tokenizer_reader_push
+ * @property {(reader: i32) => i32} tokenizer_reader_finish
+ * @property {(reader: i32) => i32} tokenizer_reader_detail
+ * @property {(reader: i32, length: i32) => i32} tokenizer_reader_kept
  * @property {(out: i32) => i32} catalog_create
  * @property {(catalog: i32) => void} catalog_destroy
  * @property {(catalog: i32, form: i32, bytes: f64) => i32} catalog_open

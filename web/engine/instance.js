@@ -28,7 +28,7 @@ function sharedMemory() {
 /** @typedef {{ started: Promise<void>, terminate: () => void }} ThreadHandle */
 /** Starts a worker that calls runThread(start). @typedef {(start: ThreadStart) => ThreadHandle} SpawnThread */
 
-/** @typedef {import('./exports.js').Exports} Exports */
+/** @typedef {import('./exports.js').Exports & import('./exports.js').ReaderExports} Exports */
 /** Those that answer a clip_status, or a pointer or number like one. @typedef {{ [N in keyof Exports]: Exports[N] extends (...args: any) => number ? N : never }[keyof Exports]} Answering */
 
 /** The life of a thread; returns when the engine is destroyed. @param {ThreadStart} start @param {() => void} ready */

@@ -6,6 +6,7 @@
 import { ClipError, isWellFormed } from '../error.js';
 
 /** @typedef {import('./engine.js').Engine} Engine */
+/** An engine, or the readers: an instance, and where bytes pass through. @typedef {{ instance: import('./instance.js').Instance, cell: number, staging: number }} Host */
 /** @typedef {'vision' | 'text'} TowerKind */
 /** @typedef {{ offset: number, length: number }} Range bytes of a file */
 /** @typedef {{ embedding: number, imageSize: number, context: number, vocabulary: number, mean: number[], deviation: number[],
@@ -109,14 +110,14 @@ export class Tower extends Reader {
     this.info = this.describe();
   }
 
-  /** A tokenizer from the merges that came with the file, which are then let go; null if none came. @returns {Tokenizer | null} */
-  takeTokenizer() {
+  /** What came with the file for Engine.tokenizer, which the tower then lets go; null if nothing came. @returns {Uint8Array | null} */
+  takeMerges() {
     const { instance, cell } = this.engine;
     const merges = instance.call('tower_merges', this.handle, cell);
     if (!merges) return null;
-    const tokenizer = this.engine.createTokenizer(merges, instance.u32(cell, 1)[0], 0);
+    const bytes = instance.u8(merges, instance.u32(cell, 1)[0]).slice();
     instance.call('tower_drop_merges', this.handle);
-    return tokenizer;
+    return bytes;
   }
 
   /** Crops, each (imageSize, imageSize, 3) -> embeddings, not normalised. @param {Uint8Array[]} crops */
@@ -207,50 +208,8 @@ export class Converter extends Reader {
   }
 }
 
-/** Reads a tokenizer.json as it streams; see src/tokenizer/tokenizer.h. */
-export class TokenizerReader {
-  /** @param {Engine} engine @param {number} handle */
-  constructor(engine, handle) {
-    this.engine = engine;
-    this.handle = handle;
-  }
-
-  /** @param {'tokenizer_reader_push' | 'tokenizer_reader_finish'} name @param {...number} args */
-  #run(name, ...args) {
-    const { instance } = this.engine;
-    const what = () => {
-      const detail = instance.string(instance.call('tokenizer_reader_detail', this.handle));
-      return `tokenizer.json${detail && ` (${detail})`}`;
-    };
-    instance.run(what, /** @type {any} */ (name), this.handle, ...args);
-  }
-
-  /** @param {Uint8Array} bytes */
-  push(bytes) {
-    const { instance, staging } = this.engine;
-    for (let at = 0; at < bytes.length; at += STAGING) {
-      const part = bytes.subarray(at, at + STAGING);
-      instance.u8(staging, part.length).set(part);
-      this.#run('tokenizer_reader_push', staging, part.length);
-    }
-  }
-
-  /** Ends the file; its kept form, for openTokenizer and openConverter. @returns {Uint8Array} */
-  finish() {
-    const { instance, cell } = this.engine;
-    this.#run('tokenizer_reader_finish');
-    const kept = instance.call('tokenizer_reader_kept', this.handle, cell);
-    return instance.u8(kept, instance.u32(cell, 1)[0]).slice();
-  }
-
-  free() {
-    if (this.handle && !this.engine.instance.crashed) this.engine.instance.call('tokenizer_reader_destroy', this.handle);
-    this.handle = 0;
-  }
-}
-
 export class Tokenizer {
-  /** @param {Engine} engine @param {number} handle */
+  /** @param {Host} engine @param {number} handle */
   constructor(engine, handle) {
     this.engine = engine;
     this.handle = handle;

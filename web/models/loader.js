@@ -285,8 +285,8 @@ export class Loader {
       }
       if (!own) merges = await this.#loadForeign(engine, tower, dtype, watch);
       checkSizes(tower.info, this.manifest.preprocess);
-      let tokenizer = null;
-      if (kind === 'text') tokenizer = merges ? engine.openTokenizer(merges) : tower.takeTokenizer();
+      if (kind === 'text') merges ??= tower.takeMerges();
+      const tokenizer = merges && (await engine.tokenizer(merges));
       if (tokenizer) checkVocabulary(tokenizer, tower.info.vocabulary, this.manifest.config);
       return { tower, tokenizer };
     } catch (error) {
@@ -496,7 +496,7 @@ export class Loader {
       this.source.versions = before; // asked for again by the next call
       return null;
     }
-    const tokenizer = engine.openTokenizer(merges);
+    const tokenizer = await engine.tokenizer(merges);
     try {
       checkVocabulary(tokenizer, tower.info.vocabulary, manifest.config);
     } finally {

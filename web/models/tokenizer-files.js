@@ -111,7 +111,7 @@ const CLASSES = { SiglipTokenizer: 14, SiglipTokenizerFast: 14, Siglip2Tokenizer
 const textOf = token => (typeof token === 'string' ? token : typeof token?.content === 'string' ? token.content : undefined);
 
 /**
- * What engine.openTokenizer takes, for a model of any kind.
+ * What engine.tokenizer takes, for a model of any kind.
  * @param {import('../engine/engine.js').Engine} engine @param {import('./sources/source.js').Source} source
  * @param {{ folder?: string, config: Record<string, any>, clean?: string, signal?: AbortSignal }} model
  * @returns {Promise<Uint8Array | null>} null where the source has no tokenizer
@@ -125,7 +125,7 @@ export async function findTokenizer(engine, source, { folder = '', config, clean
   const settings = await source.text(`${folder}tokenizer_config.json`, { signal, limit: 1 << 24 });
   const read = settings ? parseJson('tokenizer_config.json', settings) : {};
   const { pad_token: pad, padding_side: side, tokenizer_class: type } = read;
-  const reader = engine.openTokenizerReader({
+  const reader = (await engine.readers()).openTokenizerReader({
     clean: CLASSES[type] ?? CLEAN[clean],
     pad: config.model_type === 'siglip' ? textOf(pad) : undefined,
     left: side === 'left',

@@ -2,7 +2,7 @@
  * The worker's side of the way between: hands messages to a Session, and its answers back. Browsers' workers (worker.js) and Node's
  * (node-worker.js) differ only in how they send and start.
  *
- *     in   { id, call: 'open', args: { source: SourceSpec, wasm, dtype, threads, cache, snapshot } }    the first
+ *     in   { id, call: 'open', args: { source: SourceSpec, wasm, readers, dtype, threads, cache, snapshot } }    the first
  *          { id, call, args }                     a method of Session, and its arguments but the last
  *          { abort: id }                          takes effect between two steps of long work
  *     out  { id, progress }, { warning }          meanwhile
@@ -27,10 +27,11 @@ import { Session } from './session.js';
  * @property {(spec: any) => import('../models/sources/source.js').Source} sourceOf
  * @property {import('./session.js').SessionOptions['readFile']} [readFile]
  * @property {import('./session.js').SessionOptions['decode']} [decode]
+ * @property {import('./session.js').SessionOptions['readers']} [readers] where the caller says none
  */
 
 /** What hears the messages. @param {Host} host */
-export function serve({ post, spawn, aside, sourceOf, readFile, decode }) {
+export function serve({ post, spawn, aside, sourceOf, readFile, decode, readers }) {
   let session = /** @type {Session | undefined} */ (undefined);
   const running = /** @type {Map<number, AbortController>} */ (new Map());
   let told = '';
@@ -56,8 +57,10 @@ export function serve({ post, spawn, aside, sourceOf, readFile, decode }) {
       onWarning: (/** @type {any} */ warning) => post({ warning }),
     };
     try {
-      if (call === 'open') session = await Session.open({ ...args, source: sourceOf(args.source), spawn, aside, readFile, decode }, watch);
-      else if (!session) throw new ClipError('worker', 'No model is open.');
+      if (call === 'open') {
+        const host = { source: sourceOf(args.source), readers: args.readers ?? readers, spawn, aside, readFile, decode };
+        session = await Session.open({ ...args, ...host }, watch);
+      } else if (!session) throw new ClipError('worker', 'No model is open.');
       const result = call === 'open' ? session.info : await session.call(call, args, watch);
       tell(session);
       post({ id, result }, call === 'snapshot' && result ? [result.memory] : []);

@@ -29,6 +29,7 @@ import { Store, labelPrefix } from '../models/store.js';
  * @typedef {object} SessionOptions
  * @property {import('../models/sources/source.js').Source} source
  * @property {Parameters<typeof import('../engine/wasm.js').compile>[0]} wasm
+ * @property {import('../engine/readers.js').ReadersSource} [readers] clip-readers.wasm, for models of other forms
  * @property {Dtype} [dtype]
  * @property {number} [threads]
  * @property {import('../engine/instance.js').SpawnThread} [spawn]
@@ -122,17 +123,18 @@ export class Session {
   }
 
   /** @param {SessionOptions} options @param {SessionWatch} watch */
-  async #open({ wasm, threads = 1, spawn, aside, cache = true, snapshot }, watch) {
+  async #open({ wasm, readers, threads = 1, spawn, aside, cache = true, snapshot }, watch) {
     this.onWarning = watch.onWarning;
     if (snapshot) {
       this.engine = await Engine.copy(wasm, snapshot);
+      this.engine.readersSource = readers;
       this.engine.startAside = aside;
       this.loader = new Loader(this.source, null, () => {});
       this.loader.manifest = snapshot.manifest;
       this.towers.vision = Promise.resolve({ tower: this.engine.towerAt(snapshot.vision, 'vision') });
       return;
     }
-    const engine = Engine.create({ wasm, threads, spawn });
+    const engine = Engine.create({ wasm, readers, threads, spawn });
     engine.catch(() => {}); // it is awaited below, after the store
     if (cache) {
       this.store = await Store.open().catch(error => {

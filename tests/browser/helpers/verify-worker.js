@@ -16,7 +16,7 @@ function spawn(start) {
 
 self.onmessage = async ({ data: { module, threads, folder, dtype, pixels, ids } }) => {
   try {
-    const engine = await Engine.create({ wasm: `/web/wasm/clip-${module}.wasm`, threads, spawn });
+    const engine = await Engine.create({ wasm: `/web/wasm/clip-${module}.wasm`, readers: '/web/wasm/clip-readers.wasm', threads, spawn });
     const loader = new Loader(new HttpSource(new URL(folder, self.location.href).href), null, () => {});
     await loader.open({});
     const { tower: vision } = await loader.load(engine, 'vision', dtype, {});

@@ -29,7 +29,7 @@ export class View {
    * @param {Engine} engine @param {Source} source @param {WeightFiles} weights @param {AbortSignal} [signal]
    */
   static async open(engine, source, { form, files, sizes, opened: known }, signal) {
-    const catalog = engine.openCatalog();
+    const catalog = (await engine.readers()).openCatalog();
     try {
       const opened = [];
       for (const name of files) {
