@@ -11,6 +11,13 @@ import { build } from 'esbuild';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 export const BUNDLE = 'build/out/bench/page';
 
+/** What a page imports only when it asks for it (a model without a worker, a search) is not part of its script. @type {import('esbuild').Plugin} */
+const LATER = {
+  name: 'later',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /./ }, ({ kind, path }) => (kind === 'dynamic-import' ? { path, external: true } : undefined)),
+};
+
 /**
  * A script and what it imports in one file, which is not written. The worker is made as Vite makes it by default: no splitting.
  * @param {string} entry @returns {Promise<import('esbuild').BuildResult<{ write: false }>>}
@@ -24,8 +31,7 @@ export function bundle(entry) {
     format: isWorker ? 'iife' : 'esm',
     target: 'es2022',
     write: false,
-    // a page imports these two only where it works without a worker
-    external: isWorker ? [] : ['./session/session.js', './models/sources/index.js'],
+    plugins: isWorker ? [] : [LATER],
   });
 }
 
