@@ -122,7 +122,7 @@ LINK_THREADS := --import-memory --shared-memory --export=__stack_pointer --expor
 LIBRARIES = $(wildcard $(SYSTEM_LIBRARIES)/libbulkmemory.a) \
   $(patsubst %,$(SYSTEM_LIBRARIES)/lib%$1.a,c emmalloc compiler_rt)
 
-WASM_OPT_FLAGS := -O3 --enable-simd --enable-bulk-memory --enable-sign-ext --enable-mutable-globals \
+WASM_OPT_FLAGS := -O3 -Os --reorder-functions --enable-simd --enable-bulk-memory --enable-sign-ext --enable-mutable-globals \
   --enable-nontrapping-float-to-int $(if $(DEBUG),-g,--strip-debug --strip-producers --strip-target-features)
 
 # The readers': one for all engines. What it shares with the others is compiled once more, for size.

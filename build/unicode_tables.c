@@ -1,15 +1,17 @@
 /* unicode_tables.c - prints what src/tokenizer/unicode.c asks of Unicode as C tables, taken from utf8proc. emcc.mk builds and runs it.
  *
- * utf8proc's own tables answer many more questions, in 330 KB; these are 37 KB. After brotli a module is 37 KB smaller with them.
+ * utf8proc's own tables answer many more questions, in 330 KB; these are 35 KB. Numbers lie in planes, all their lowest bytes first, then
+ * all the next ones: a third less after brotli.
  *
- *     CATEGORY     character << 5 | clip_category      where the general category changes, in order: it is that of the last entry that
- *                                                      is not above the character. Surrogates count as what is before them
- *     COMBINING    character << 8 | combining class    likewise
- *     LOWER_RUN    first << 11 | (characters - 1) << 2 | step    capitals, each (step 1) or every other (step 2) of which is
- *     LOWER_BY     distance                                      as far from its small letter; LOWER_BY goes with LOWER_RUN
- *     WHOLE, LEFT, RIGHT    characters                 canonical decompositions (UnicodeData.txt's: one step, LEFT may go on), in
- *                                                      order of WHOLE; RIGHT is 0 where it is one other character. No Hangul
- *     COMPOSING    places in WHOLE                     those pairs that compose, in order of LEFT, then RIGHT
+ *     CATEGORY        characters (3 planes)     where the general category changes, in order: it is that of the last entry that is not
+ *     CATEGORY_VALUE  clip_category             above the character. Surrogates count as what is before them
+ *     COMBINING, COMBINING_VALUE                combining classes, likewise
+ *     LOWER           first (3 planes)          capitals, each (step 1) or every other (step 2) of which is as far from its small letter
+ *     LOWER_RUN       (characters - 1) << 2 | step
+ *     LOWER_BY        distance
+ *     WHOLE, LEFT, RIGHT    characters (3 planes)    canonical decompositions (UnicodeData.txt's: one step, LEFT may go on), in
+ *                                               order of WHOLE; RIGHT is 0 where it is one other character. No Hangul
+ *     COMPOSING       places in WHOLE (2 planes)     those pairs that compose, in order of LEFT, then RIGHT
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -46,16 +48,44 @@ static unsigned category_of(int32_t c) { return (unsigned)utf8proc_category(c); 
 
 static unsigned combining_of(int32_t c) { return (unsigned)utf8proc_get_property(c)->combining_class; }
 
-/* Prints where a property changes; its values take `bits`. */
-static void print_changes(const char *name, unsigned (*value)(int32_t), int bits) {
+#define MAX_ENTRIES 8192
+
+static uint32_t entries[MAX_ENTRIES]; /* of the table that is being made */
+static int entry_count;
+
+static void add_entry(uint32_t entry) {
+    require(entry_count < MAX_ENTRIES, "tables are small");
+    entries[entry_count++] = entry;
+}
+
+/* Prints the table in planes, and begins the next. */
+static void print_planes(const char *name, int planes) {
+    printf("static const uint8_t %s[%d][%d] = {", name, planes, entry_count);
+    for (int plane = 0; plane < planes; plane++) {
+        printf("{");
+        for (int i = 0; i < entry_count; i++) printf("%u,", entries[i] >> 8 * plane & 255);
+        printf("},");
+    }
+    for (int i = 0; i < entry_count; i++) require(planes == 4 || entries[i] >> 8 * planes == 0, "numbers fit their planes");
+    printf("};\n");
+    entry_count = 0;
+}
+
+/* Prints where a property changes, and to what. */
+static void print_changes(const char *name, unsigned (*value)(int32_t)) {
+    static unsigned values[MAX_ENTRIES];
     unsigned before = UINT32_MAX;
-    printf("static const uint32_t %s[] = {", name);
     for (int32_t c = 0; c <= LAST; c++) {
         if (is_surrogate(c) || value(c) == before) continue;
         before = value(c);
-        require(before >> bits == 0, "a property's values are small");
-        printf("%u,", (unsigned)c << bits | before);
+        require(before < 256, "a property's values are small");
+        values[entry_count] = before;
+        add_entry((uint32_t)c);
     }
+    const int count = entry_count;
+    print_planes(name, 3);
+    printf("static const uint8_t %s_VALUE[] = {", name);
+    for (int i = 0; i < count; i++) printf("%u,", values[i]);
     printf("};\n");
 }
 
@@ -63,8 +93,8 @@ static int32_t lower_by(int32_t c) { return is_surrogate(c) ? 0 : utf8proc_tolow
 
 static void print_lower(void) {
     static int32_t distance[MAX_RUNS];
+    static uint32_t runs[MAX_RUNS];
     int count = 0;
-    printf("static const uint32_t LOWER_RUN[] = {");
     for (int32_t c = 0; c <= LAST;) {
         const int32_t by = lower_by(c);
         if (!by) {
@@ -74,12 +104,16 @@ static void print_lower(void) {
         const int32_t step = lower_by(c + 1) != by && lower_by(c + 2) == by ? 2 : 1;
         int32_t run = 1;
         while (run < MAX_LENGTH && lower_by(c + run * step) == by && (step == 1 || !lower_by(c + run * step - 1))) run++;
-        printf("%u,", (unsigned)c << 11 | (unsigned)(run - 1) << 2 | (unsigned)step);
         require(count < MAX_RUNS, "capitals come in few runs");
+        add_entry((uint32_t)c);
+        runs[count] = (uint32_t)(run - 1) << 2 | (uint32_t)step;
         distance[count++] = by;
         c += run * step - (step - 1);
     }
-    printf("};\nstatic const int32_t LOWER_BY[] = {");
+    print_planes("LOWER", 3);
+    for (int i = 0; i < count; i++) add_entry(runs[i]);
+    print_planes("LOWER_RUN", 2);
+    printf("static const int32_t LOWER_BY[] = {");
     for (int i = 0; i < count; i++) printf("%d,", distance[i]);
     printf("};\n");
 }
@@ -136,20 +170,19 @@ int main(void) {
     qsort(pairs, (size_t)pair_count, sizeof *pairs, by_whole);
     printf("/* Unicode %s, by build/unicode_tables.c, which says what each table holds. */\n", utf8proc_unicode_version());
     require(UTF8PROC_CATEGORY_MN == 6 && UTF8PROC_CATEGORY_PC == 12 && UTF8PROC_CATEGORY_CO == 29, "categories are in order");
-    print_changes("CATEGORY", category_of, 5);
-    print_changes("COMBINING", combining_of, 8);
+    print_changes("CATEGORY", category_of);
+    print_changes("COMBINING", combining_of);
     print_lower();
-    printf("static const uint32_t WHOLE[] = {");
-    for (int i = 0; i < pair_count; i++) printf("%d,", pairs[i].whole);
-    printf("};\nstatic const uint32_t LEFT[] = {");
-    for (int i = 0; i < pair_count; i++) printf("%d,", pairs[i].left);
-    printf("};\nstatic const uint32_t RIGHT[] = {");
-    for (int i = 0; i < pair_count; i++) printf("%d,", pairs[i].right);
-    printf("};\nstatic const uint16_t COMPOSING[] = {");
+    for (int i = 0; i < pair_count; i++) add_entry((uint32_t)pairs[i].whole);
+    print_planes("WHOLE", 3);
+    for (int i = 0; i < pair_count; i++) add_entry((uint32_t)pairs[i].left);
+    print_planes("LEFT", 3);
+    for (int i = 0; i < pair_count; i++) add_entry((uint32_t)pairs[i].right);
+    print_planes("RIGHT", 3);
     for (int i = 0; i < pair_count; i++)
         if (composes(&pairs[i])) composing[count++] = i;
     qsort(composing, (size_t)count, sizeof *composing, by_parts);
-    for (int i = 0; i < count; i++) printf("%d,", composing[i]);
-    printf("};\n");
+    for (int i = 0; i < count; i++) add_entry((uint32_t)composing[i]);
+    print_planes("COMPOSING", 2);
     return fflush(stdout) == 0 ? 0 : 1;
 }

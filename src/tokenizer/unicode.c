@@ -5,21 +5,27 @@
 
 #include "unicode_tables.h" /* made by build/unicode_tables.c, which says what each table holds */
 
-#define COUNT(table) (sizeof(table) / sizeof *(table))
+#define COUNT(table) sizeof *(table) /* of a table in planes */
+
+/* An entry of a table of characters: three planes of bytes. */
+static uint32_t entry_of(const uint8_t *table, size_t count, size_t at) {
+    return table[at] | (uint32_t)table[count + at] << 8 | (uint32_t)table[2 * count + at] << 16;
+}
+#define ENTRY(table, at) entry_of(*(table), COUNT(table), (size_t)(at))
 
 /* The place of the last entry that is at most `key`, or -1. */
-static ptrdiff_t last_at_most(const uint32_t *table, size_t count, uint32_t key) {
+static ptrdiff_t last_at_most(const uint8_t *table, size_t count, uint32_t key) {
     size_t from = 0, to = count;
     while (from < to) {
         const size_t middle = (from + to) / 2;
-        if (table[middle] <= key) from = middle + 1;
+        if (entry_of(table, count, middle) <= key) from = middle + 1;
         else to = middle;
     }
     return (ptrdiff_t)from - 1;
 }
 
 clip_category clip_character_category(uint32_t character) {
-    return (clip_category)(CATEGORY[last_at_most(CATEGORY, COUNT(CATEGORY), character << 5 | 31)] & 31);
+    return (clip_category)CATEGORY_VALUE[last_at_most(*CATEGORY, COUNT(CATEGORY), character)];
 }
 
 clip_character clip_character_class(uint32_t character) {
@@ -51,10 +57,11 @@ size_t clip_character_lower(uint32_t character, uint32_t to[2]) {
         return 2;
     }
     to[0] = character;
-    const ptrdiff_t run = last_at_most(LOWER_RUN, COUNT(LOWER_RUN), character << 11 | 0x7ff);
-    if (run >= 0) { /* first character, then how many more in 9 bits, then their distance in 2 */
-        const uint32_t entry = LOWER_RUN[run], after = character - (entry >> 11), step = entry & 3;
-        if (after <= (entry >> 2 & 0x1ff) * step && after % step == 0) to[0] = character + (uint32_t)LOWER_BY[run];
+    const ptrdiff_t run = last_at_most(*LOWER, COUNT(LOWER), character);
+    if (run >= 0) { /* how many more in 9 bits, then their distance in 2 */
+        const uint32_t entry = LOWER_RUN[0][run] | (uint32_t)LOWER_RUN[1][run] << 8;
+        const uint32_t after = character - ENTRY(LOWER, run), step = entry & 3;
+        if (after <= (entry >> 2) * step && after % step == 0) to[0] = character + (uint32_t)LOWER_BY[run];
     }
     return 1;
 }
@@ -112,7 +119,7 @@ size_t clip_utf8_encode(uint32_t character, char *to) {
 #define S_COUNT (L_COUNT * V_COUNT * T_COUNT)
 
 static uint32_t item_of(uint32_t character) {
-    const uint32_t combining = COMBINING[last_at_most(COMBINING, COUNT(COMBINING), character << 8 | 0xff)] & 0xff;
+    const uint32_t combining = COMBINING_VALUE[last_at_most(*COMBINING, COUNT(COMBINING), character)];
     return combining << ITEM_CLASS | character;
 }
 
@@ -125,14 +132,15 @@ static size_t decompose(uint32_t character, uint32_t *items) {
         items[2] = T_BASE + last;
         return last ? 3 : 2;
     }
-    const ptrdiff_t at = last_at_most(WHOLE, COUNT(WHOLE), character);
-    if (at < 0 || WHOLE[at] != character) {
+    const ptrdiff_t at = last_at_most(*WHOLE, COUNT(WHOLE), character);
+    if (at < 0 || ENTRY(WHOLE, at) != character) {
         items[0] = item_of(character);
         return 1;
     }
-    const size_t count = decompose(LEFT[at], items); /* at most three deep */
-    if (!RIGHT[at]) return count;
-    items[count] = item_of(RIGHT[at]);
+    const size_t count = decompose(ENTRY(LEFT, at), items); /* at most three deep */
+    const uint32_t right = ENTRY(RIGHT, at);
+    if (!right) return count;
+    items[count] = item_of(right);
     return count + 1;
 }
 
@@ -143,9 +151,10 @@ static uint32_t compose(uint32_t left, uint32_t right) {
         return left + right - T_BASE;
     size_t from = 0, to = COUNT(COMPOSING);
     while (from < to) {
-        const size_t middle = (from + to) / 2, at = COMPOSING[middle];
-        if (LEFT[at] == left && RIGHT[at] == right) return WHOLE[at];
-        if (LEFT[at] < left || (LEFT[at] == left && RIGHT[at] < right)) from = middle + 1;
+        const size_t middle = (from + to) / 2, at = COMPOSING[0][middle] | (size_t)COMPOSING[1][middle] << 8;
+        const uint32_t l = ENTRY(LEFT, at), r = ENTRY(RIGHT, at);
+        if (l == left && r == right) return ENTRY(WHOLE, at);
+        if (l < left || (l == left && r < right)) from = middle + 1;
         else to = middle;
     }
     return 0;
