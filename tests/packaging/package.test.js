@@ -42,6 +42,7 @@ test('it carries what it needs and nothing else', () => {
     'web/wasm/clip-relaxed-threads.wasm',
     'web/wasm/clip-readers.wasm',
     'web/wasm/NOTICES.txt',
+    'weights/models.json',
     'weights/clip-mini/clip.json',
     'weights/clip-mini/LICENSE-Apache-2.0.txt', // of the image tower's trunk
     'README.md',

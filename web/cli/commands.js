@@ -9,6 +9,7 @@ import { preprocess, tokenize } from './given.js';
 import { search } from './search.js';
 import { convert } from './convert.js';
 import { copy } from './copy.js';
+import { models } from './models.js';
 import { verify } from './verify.js';
 import { bench } from './bench.js';
 
@@ -103,6 +104,14 @@ export const COMMANDS = {
     about: 'Turn a model in Hugging Face or OpenCLIP form into our own form.',
     options: { dtype: string, output, name: string, license: string, origin: string },
     run: convert,
+  },
+  models: {
+    usage: 'models [--json]',
+    about:
+      'List models that are known to load by their names on the hub: what has to be fetched for one in q8, its published accuracy on\n' +
+      'ImageNet (zero-shot), the languages of labels, its licence. Models of the same forms by other names load likewise.',
+    options: { json: flag },
+    run: models,
   },
   copy: {
     usage: 'copy DIR [--no-weights]',
