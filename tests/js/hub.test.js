@@ -1,7 +1,7 @@
 // Models by the names that people know them by, from a hub that answers as the real one does.
 import 'fake-indexeddb/auto';
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -65,6 +65,8 @@ describe('by its name on the hub', () => {
     clip.dispose();
     const weights = [...new Set(hub.log.filter(({ origin }) => origin === 'cdn').map(({ name }) => name))];
     assert.deepEqual(weights, ['onnx/model_quantized.onnx']);
+    const { size } = await stat(join(fixture('xenova'), weights[0]));
+    assert.equal(hub.sent(weights[0]), size, 'each byte once');
   });
 
   test('without a listing, files are found by their names, with one HEAD a file', async () => {

@@ -42,7 +42,7 @@ export async function startHub(repositories) {
   /** @param {import('node:http').ServerResponse} response @param {any} entry @param {number} status @param {any} headers
    *  @param {Buffer | string} [body] */
   const send = (response, entry, status, headers, body = '') => {
-    log.push({ ...entry, status, bytes: body.length });
+    log.push({ ...entry, status, bytes: entry.method === 'HEAD' ? 0 : body.length });
     response.writeHead(status, { ...CORS, 'Content-Length': body.length, ...headers });
     response.end(entry.method === 'HEAD' ? undefined : body);
   };

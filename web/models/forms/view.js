@@ -3,6 +3,7 @@
  * the tensors are is read first; then only what is asked for travels, through the chunks that are kept.
  */
 import { ClipError, throwIfAborted } from '../../error.js';
+import { CHUNK } from '../model.js';
 
 /** @typedef {import('../../engine/engine.js').Engine} Engine */
 /** @typedef {import('../../engine/catalog.js').Catalog} Catalog */
@@ -20,7 +21,32 @@ const LOCAL_HEADER = 30;
 async function openFile(source, name, bytes, signal) {
   const file = await source.open(name, { signal, bytes });
   if (!file) throw new ClipError('not-found', `${source.id} has no ${name}.`);
-  return { name, file };
+  return { name, file: atOnce(file) };
+}
+
+/** A file of one chunk is fetched once, whole, instead of for its index and then for its tensors. @param {SourceFile} file @returns {SourceFile} */
+function atOnce(file) {
+  if (file.bytes > CHUNK) return file;
+  /** @type {Uint8Array | undefined} */
+  let all;
+  return {
+    bytes: file.bytes,
+    version: file.version,
+    fleeting: file.fleeting,
+    close: () => file.close?.(),
+    async *stream(offset, end, signal) {
+      if (!all) {
+        const bytes = new Uint8Array(file.bytes);
+        let at = 0;
+        for await (const piece of file.stream(0, file.bytes, signal)) {
+          bytes.set(piece, at);
+          at += piece.length;
+        }
+        all = bytes;
+      }
+      yield all.subarray(offset, end);
+    },
+  };
 }
 
 export class View {
@@ -33,7 +59,8 @@ export class View {
     try {
       const opened = [];
       for (const name of files) {
-        const file = known?.get(name) ?? (await openFile(source, name, sizes?.[name], signal)).file;
+        const there = known?.get(name);
+        const file = there ? atOnce(there) : (await openFile(source, name, sizes?.[name], signal)).file;
         catalog.open(form, file.bytes, name);
         for (let range; (range = catalog.want()); ) {
           for await (const piece of file.stream(range.offset, range.offset + range.length, signal)) catalog.push(piece);
