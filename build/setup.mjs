@@ -38,9 +38,17 @@ export async function ensurePackages() {
   });
 }
 
-/** The path of a Chromium: $CHROMIUM, one on PATH, or one installed now; undefined where there is none and it cannot be. */
-export async function ensureChromium() {
-  const find = () => process.env.CHROMIUM || which('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable');
-  if (!find() && process.getuid?.() === 0 && which('apt-get')) await step('install chromium', () => aptInstall(['chromium']));
+/** A browser's path, by a variable, on PATH, or installed now; undefined where there is none and it cannot be.
+ *  @param {string} variable @param {string[]} names @param {string} debian name of Debian's package */
+async function ensureBrowser(variable, names, debian) {
+  const find = () => process.env[variable] || which(...names);
+  if (!find() && process.getuid?.() === 0 && which('apt-get')) await step(`install ${debian}`, () => aptInstall([debian]));
   return find();
 }
+
+/** The path of a Chromium, or undefined. */
+export const ensureChromium = () =>
+  ensureBrowser('CHROMIUM', ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'], 'chromium');
+
+/** The path of a Firefox, or undefined. */
+export const ensureFirefox = () => ensureBrowser('FIREFOX', ['firefox-esr', 'firefox'], 'firefox-esr').catch(() => undefined);

@@ -3,7 +3,7 @@
 // --all: also what takes long. Tests see CLIP_ALL=1 in their environment; a kind may have a part of its own in LONG.
 import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkNode, ensureChromium, ensureModules, ensurePackages } from './setup.mjs';
+import { checkNode, ensureChromium, ensureFirefox, ensureModules, ensurePackages } from './setup.mjs';
 import { BuildError, ROOT, ensureCommands, main, make, output, run, step } from './steps.mjs';
 
 const total = { passed: 0, failed: 0, skipped: 0 };
@@ -136,7 +136,8 @@ async function browser() {
     console.log('  skipped: there is no Chromium; install one (on Debian: apt-get install chromium) or name one in CHROMIUM');
     return count('browser', { skipped: 1 });
   }
-  await node('browser', { CHROMIUM: chromium });
+  const firefox = await ensureFirefox();
+  await node('browser', firefox ? { CHROMIUM: chromium, FIREFOX: firefox } : { CHROMIUM: chromium });
 }
 
 async function packaging() {

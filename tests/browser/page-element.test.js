@@ -132,6 +132,30 @@ test('the place to drop on is there after what cannot be shown', async () => {
   await page.close();
 });
 
+test('its table names every attribute, property, event, part and custom property that there is', async () => {
+  const source = await readFile(join(ROOT, 'web/element.js'), 'utf8');
+  const end = source.indexOf('*/');
+  const [table, code] = [source.slice(0, end), source.slice(end)];
+  const named = pattern => [...new Set([...code.matchAll(pattern)].flatMap(([, names]) => names.split(' ')))];
+  const { ClipClassifier } = await import('../../web/element.js');
+  const properties = Object.entries(Object.getOwnPropertyDescriptors(ClipClassifier.prototype)).filter(([, { set }]) => set);
+  const all = {
+    attributes: ClipClassifier.observedAttributes,
+    properties: properties.map(([name]) => name),
+    events: named(/'(clip-(?!classifier)\w+)'/g),
+    parts: [...named(/part="([\w ]+)"/g), ...named(/part: '([\w ]+)'/g), ...named(/setAttribute\('part', '([\w ]+)'/g)],
+    'custom properties': named(/var\((--clip-\w+)/g),
+  };
+  for (const [kind, names] of Object.entries(all)) {
+    assert.ok(names.length >= 3, `${kind}: ${names}`);
+    assert.deepEqual(
+      names.filter(name => !table.includes(`\`${name}\``)),
+      [],
+      kind,
+    );
+  }
+});
+
 test('can be imported where there is no document', async () => {
   const { ClipClassifier } = await import('../../web/element.js');
   assert.equal(typeof ClipClassifier, 'function');

@@ -47,7 +47,7 @@ const LOOKS = {
 };
 
 /** The others come with `npm test -- --all`. */
-const USUAL = ['wide'];
+const USUAL = ['wide', 'phone-dark', 'korean-phone'];
 
 for (const [look, options] of Object.entries(LOOKS).filter(([look]) => process.env.CLIP_ALL || USUAL.includes(look)))
   test(`${look}: every state passes axe and is whole`, async () => {
@@ -95,13 +95,15 @@ for (const [look, options] of Object.entries(LOOKS).filter(([look]) => process.e
     await check('label-dialog');
     await page.click('#label-cancel');
     await page.click('#export');
+    await page.waitForSelector('#export-dialog[open]');
     await check('export-dialog');
     await page.keyboard.press('Escape');
     await page.click('#selection-clear');
+    await page.evaluate(() => document.getElementById('sheet').scrollIntoView());
     await page.locator('#tiles .tile').first().click();
     await check('viewing');
     await page.click('#model-open');
-    await page.waitForSelector('#kept li, #kept-none');
+    await page.waitForSelector('#model-dialog[open] #kept li');
     await check('model-dialog');
     await page.keyboard.press('Escape');
     await page.click('.advanced summary');

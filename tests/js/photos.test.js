@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { Bar, Rate, duration } from '../../web/cli/progress.js';
 import { findPhotos } from '../../web/cli/photos.js';
 import { folderName } from '../../web/cli/sort.js';
-import { withKeywords } from '../../web/cli/xmp.js';
+import { withKeywords } from '../../web/api/xmp.js';
 import { run } from './helpers/cli.js';
 import { makeOwnModel, makePicture, temporaryFolder } from './helpers/model.js';
 

@@ -8,6 +8,7 @@ import { ISOLATION, serve } from '../../../build/serve.mjs';
 
 /** Whether tests run in Firefox. */
 export const FIREFOX = process.env.CLIP_BROWSER === 'firefox';
+export const FIREFOX_PATH = process.env.FIREFOX ?? '/usr/bin/firefox-esr';
 
 export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 export const FLAGS = [
@@ -63,10 +64,11 @@ export const smallChunks =
 async function startFirefox() {
   const browser = await firefox.launch({
     channel: 'moz-firefox',
-    executablePath: process.env.FIREFOX ?? '/usr/bin/firefox-esr',
+    executablePath: FIREFOX_PATH,
     headless: true,
     firefoxUserPrefs: { 'ui.prefersReducedMotion': 1, 'media.navigator.streams.fake': true, 'media.navigator.permission.disabled': true },
   });
+  // what is private in the version of Playwright that package.json pins
   const { _browserSession: session } = /** @type {any} */ (browser)._connection.toImpl(browser);
   const proto = Object.getPrototypeOf(session);
   const { send } = proto;

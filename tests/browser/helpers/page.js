@@ -136,13 +136,13 @@ export const stopRun = page =>
     return true;
   });
 
-/** Waits until every photo of the sheet has its answer. */
+/** Waits until every photo has its answer. Of the tiles only those near the screen exist, on a phone perhaps none. */
 export const answered = (page, count) =>
   page.waitForFunction(
     count =>
       document.getElementById('results').getAttribute('aria-busy') === 'false' &&
       document.getElementById('run').hidden &&
-      Number(document.querySelector('#tiles .tile')?.getAttribute('aria-setsize')) === count &&
+      Number(document.getElementById('sheet-title').textContent.replace(/\D/g, '')) === count &&
       !document.querySelector('#tiles [data-kind="waiting"]'),
     count,
     { timeout: 60_000 },

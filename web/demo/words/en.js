@@ -83,7 +83,7 @@ export default {
   selectNone: 'Clear selection',
   remove: 'Remove',
   removed: { one: '{n} photo removed from this page.', other: '{n} photos removed from this page.' },
-  makeLabel: 'Make a label of these',
+  makeLabel: 'Make a label',
   makeLabelTitle: 'A label made of photos',
   makeLabelHelp: {
     one: 'Photos that look like this one will get it.',

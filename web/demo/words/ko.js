@@ -82,7 +82,7 @@ export default {
   selectNone: '선택 해제',
   remove: '빼기',
   removed: { other: '사진 {n}장을 이 페이지에서 뺐습니다.' },
-  makeLabel: '이 사진들로 라벨 만들기',
+  makeLabel: '라벨 만들기',
   makeLabelTitle: '사진으로 만든 라벨',
   makeLabelHelp: { other: '이 {n}장과 비슷한 사진에 이 라벨이 붙습니다.' },
   makeLabelName: '이름',
