@@ -1,6 +1,7 @@
 /** What was once wrong with the page, each with its whole kind. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
+import { png } from '../js/helpers/bombs.js';
 import { answered, bytesOf, give, pasteText, pathOf, sample, setLabels, settled, shown, startPage } from './helpers/page.js';
 
 /** @type {Awaited<ReturnType<typeof startPage>>} */
@@ -107,6 +108,28 @@ test('a sample never throws typed labels away; one’s own photos do not inherit
   assert.deepEqual(await chips(other), []);
   await other.click('#begin');
   assert.ok((await chips(other)).includes('food'));
+});
+
+test('a picture of far too many pixels is named, and does not stop the others', async () => {
+  const page = await it.open();
+  await setLabels(page, 'orange, school bus');
+  const bomb = [...png(20_000, 20_000, { bits: 1, colour: 0, filter: 0 })];
+  await give(page, 'drop', [{ bytes: bomb, name: 'huge.png', mime: 'image/png' }]);
+  await shown(page, /“huge\.png” has no pixels, or far too many|“huge\.png” takes more memory/);
+  const bytes = await bytesOf('school-bus');
+  const more = [
+    { bytes: bomb, name: 'huge.png', mime: 'image/png' },
+    { bytes, name: 'bus.jpg', mime: 'image/jpeg' },
+    { bytes: [...bytes, 0], name: 'bus again.jpg', mime: 'image/jpeg' },
+  ];
+  await give(page, 'drop', more);
+  await answered(page, 3);
+  assert.deepEqual(await page.$$eval('#tiles .tile-label', all => all.map(one => one.textContent)), [
+    'cannot be read',
+    'school bus',
+    'school bus',
+  ]);
+  assert.ok(!(await page.isVisible('#run')));
 });
 
 test('one label alone is a yes or a no', async () => {

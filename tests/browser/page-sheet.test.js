@@ -2,7 +2,20 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { answered, bytesOf, drawPhotos, give, pathOf, saved, setLabels, settled, shown, startPage, stopRun } from './helpers/page.js';
+import {
+  answered,
+  bytesOf,
+  drawPhotos,
+  give,
+  pathOf,
+  saved,
+  savedFile,
+  setLabels,
+  settled,
+  shown,
+  startPage,
+  stopRun,
+} from './helpers/page.js';
 
 /** @type {Awaited<ReturnType<typeof startPage>>} */
 let it;
@@ -155,9 +168,9 @@ test('tables say what they are: whole or not, and no formula', async () => {
   await Promise.all([stopRun(page), drawPhotos(page, 60, { width: 1600, height: 1200 })]);
   await page.click('#export');
   await shown(page, /Not whole: \d+ photos have no answer yet/);
-  const [download] = await Promise.all([page.waitForEvent('download'), page.click('#save-json')]);
-  assert.equal(download.suggestedFilename(), 'labels-part.json');
-  const part = JSON.parse(readFileSync(await download.path(), 'utf8'));
+  const { name, bytes } = await savedFile(page, '#save-json');
+  assert.equal(name, 'labels-part.json');
+  const part = JSON.parse(bytes.toString('utf8'));
   assert.equal(part.whole, false);
   assert.equal(part.photos.filter(({ error }) => error === 'not read yet').length, part.missing);
   assert.equal(part.photos.length, 62);
@@ -166,8 +179,7 @@ test('tables say what they are: whole or not, and no formula', async () => {
 test('sidecars in a ZIP file', async () => {
   const page = await withFour();
   await page.click('#export');
-  const [download] = await Promise.all([page.waitForEvent('download'), page.click('#save-xmp')]);
-  const zip = readFileSync(await download.path());
+  const { bytes: zip } = await savedFile(page, '#save-xmp');
   assert.equal(zip.readUInt32LE(0), 0x04034b50);
   const text = zip.toString('utf8');
   for (const name of ['jellyfish.xmp', 'jellyfish.jpg.xmp']) assert.ok(text.includes(name), name);

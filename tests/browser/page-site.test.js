@@ -61,12 +61,12 @@ const weigh = async urls => {
 const listed = ({ sizes, total }) =>
   `${sizes.length} requests, ${total} bytes\n${sizes.map(([url, size]) => `  ${size} ${url}`).join('\n')}`;
 
-test('a first visit: 12 requests and 245 KB at most, but for the model; 25 KB later, for visits without network', async () => {
+test('a first visit: 12 requests and 200 KB at most, but for the model; 25 KB later, for visits without network', async () => {
   const page = await open();
   const first = await weigh(log);
   console.log(`until the first answer: ${listed(first)}`);
   assert.ok(first.sizes.length <= 12, `${first.sizes.length} requests`);
-  assert.ok(first.total <= 245_000, `${first.total} bytes`);
+  assert.ok(first.total <= 200_000, `${first.total} bytes`);
   await controlled(page);
   await page.waitForTimeout(500);
   const known = new Set(first.sizes.map(([url]) => url));

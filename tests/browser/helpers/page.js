@@ -157,8 +157,34 @@ export async function audit(page) {
   return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`).join('; ')}`);
 }
 
-/** Waits for what a press saves, and reads it. @returns {Promise<string>} */
-export async function saved(page, button) {
-  const [download] = await Promise.all([page.waitForEvent('download'), page.click(button)]);
-  return readFile(await download.path(), 'utf8');
+/** Waits for what a press saves, and reads it. @returns {Promise<{ name: string, bytes: Buffer }>} */
+export async function savedFile(page, button) {
+  if (!FIREFOX) {
+    const [download] = await Promise.all([page.waitForEvent('download'), page.click(button)]);
+    return { name: download.suggestedFilename(), bytes: await readFile(await download.path()) };
+  }
+  // Firefox tells nobody of downloads by BiDi: what would be saved is taken where it is handed over
+  await page.evaluate(() => {
+    globalThis.handed = null;
+    const { createObjectURL } = URL;
+    const blobs = new Map();
+    URL.createObjectURL = blob => {
+      const url = createObjectURL.call(URL, blob);
+      blobs.set(url, blob);
+      return url;
+    };
+    HTMLAnchorElement.prototype.click = function () {
+      globalThis.handed = { name: this.download, blob: blobs.get(this.href) };
+    };
+  });
+  await page.click(button);
+  await page.waitForFunction(() => globalThis.handed !== null);
+  const { name, bytes } = await page.evaluate(async () => ({
+    name: globalThis.handed.name,
+    bytes: [...new Uint8Array(await globalThis.handed.blob.arrayBuffer())],
+  }));
+  return { name, bytes: Buffer.from(bytes) };
 }
+
+/** The same, as text. @returns {Promise<string>} */
+export const saved = async (page, button) => (await savedFile(page, button)).bytes.toString('utf8');
