@@ -113,9 +113,9 @@ test('a sample never throws typed labels away; one’s own photos do not inherit
 test('a picture of far too many pixels is named, and does not stop the others', async () => {
   const page = await it.open();
   await setLabels(page, 'orange, school bus');
-  const bomb = [...png(20_000, 20_000, { bits: 1, colour: 0, filter: 0 })];
+  const bomb = [...png(17_000, 17_000, { bits: 1, colour: 0, filter: 0 })];
   await give(page, 'drop', [{ bytes: bomb, name: 'huge.png', mime: 'image/png' }]);
-  await shown(page, /“huge\.png” has no pixels, or far too many|“huge\.png” takes more memory/);
+  await shown(page, /“huge\.png” has no pixels, or far too many/);
   const bytes = await bytesOf('school-bus');
   const more = [
     { bytes: bomb, name: 'huge.png', mime: 'image/png' },

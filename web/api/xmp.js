@@ -31,18 +31,23 @@ export const packetOf = keywords => `<?xpacket begin="\ufeff" id="W5M0MpCehiHzre
 <?xpacket end="w"?>
 `;
 
+/** @param {string} packet @param {string} property @param {string[]} keywords @returns {string | null} null where it has no such list */
+function into(packet, property, keywords) {
+  const list = new RegExp(`<${property}>\\s*<rdf:(Bag|Seq)>([\\s\\S]*?)</rdf:\\1>\\s*</${property}>`).exec(packet);
+  if (!list) return null;
+  const have = new Set([...list[2].matchAll(/<rdf:li>([\s\S]*?)<\/rdf:li>/g)].map(([, text]) => text.trim()));
+  const added = keywords.map(escaped).filter(word => !have.has(word));
+  const at = list.index + list[0].lastIndexOf(`</rdf:${list[1]}>`);
+  return packet.slice(0, at) + added.map(word => `<rdf:li>${word}</rdf:li>`).join('') + packet.slice(at);
+}
+
 /**
  * A packet with these keywords too; what it has already stays. @param {string} packet @param {string[]} keywords
  * @returns {string | null} null where it is not understood
  */
 export function withKeywords(packet, keywords) {
-  const subject = /<dc:subject>\s*<rdf:(Bag|Seq)>([\s\S]*?)<\/rdf:\1>\s*<\/dc:subject>/.exec(packet);
-  if (subject) {
-    const have = new Set([...subject[2].matchAll(/<rdf:li>([\s\S]*?)<\/rdf:li>/g)].map(([, text]) => text.trim()));
-    const added = keywords.map(escaped).filter(word => !have.has(word));
-    const at = subject.index + subject[0].lastIndexOf(`</rdf:${subject[1]}>`);
-    return packet.slice(0, at) + added.map(word => `<rdf:li>${word}</rdf:li>`).join('') + packet.slice(at);
-  }
+  const added = into(packet, 'dc:subject', keywords);
+  if (added !== null) return into(added, 'digiKam:TagsList', keywords) ?? added;
   if (/<dc:subject\b/.test(packet)) return null;
   const named = /xmlns:dc="http:\/\/purl\.org\/dc\/elements\/1\.1\/"/.test(packet) ? '' : ' xmlns:dc="http://purl.org/dc/elements/1.1/"';
   const description = /<rdf:Description\b((?:[^>"']|"[^"]*"|'[^']*')*?)(\/?)>/.exec(packet);

@@ -7,6 +7,17 @@ const AT_ONCE = 2;
 /** At 256 KB each. */
 const KEPT = 160;
 
+/** Pixels of a picture that is shown at most: browsers take four bytes for each, and some seconds, however small the file. */
+export const MOST_SHOWN = 64e6;
+
+/** Whether a file is a PNG, the one format here whose small files may be that large. @param {Blob} file */
+async function isTooLarge(file) {
+  const bytes = await file.slice(0, 24).arrayBuffer();
+  if (bytes.byteLength < 24) return false;
+  const view = new DataView(bytes);
+  return view.getUint32(0) === 0x89504e47 && view.getUint32(16) * view.getUint32(20) > MOST_SHOWN;
+}
+
 export class Thumbs {
   /** The latest used last. @type {Map<any, HTMLCanvasElement>} */
   #made = new Map();
@@ -50,7 +61,9 @@ export class Thumbs {
         continue;
       }
       this.#running++;
-      const bitmap = await createImageBitmap(photo.file, { resizeWidth: 320, resizeQuality: 'medium' }).catch(() => null);
+      const bitmap = await isTooLarge(photo.file)
+        .then(large => (large ? null : createImageBitmap(photo.file, { resizeWidth: 320, resizeQuality: 'medium' })))
+        .catch(() => null);
       if (bitmap) {
         const side = Math.min(bitmap.width, bitmap.height);
         Object.assign(canvas, { width: SIDE, height: SIDE });

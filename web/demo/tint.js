@@ -1,6 +1,7 @@
 /** The page takes its accent from the photo: the hue that most of the photo's colour agrees on. */
 
-const SIZE = 32;
+/** Pixels a side that are looked at. */
+export const SIDE = 32;
 const BINS = 24;
 
 /** OKLab (Ottosson 2020) of an sRGB colour. @returns {[number, number, number]} lightness, a, b */
@@ -37,10 +38,10 @@ export function accentOf(pixels) {
 
 /** @param {CanvasImageSource} picture that is drawn already @param {HTMLElement} root whose custom properties --hue and --chroma are set */
 export function tint(picture, root) {
-  const canvas = new OffscreenCanvas(SIZE, SIZE);
+  const canvas = new OffscreenCanvas(SIDE, SIDE);
   const context = canvas.getContext('2d', { willReadFrequently: true });
-  context.drawImage(picture, 0, 0, SIZE, SIZE);
-  const { hue, chroma } = accentOf(context.getImageData(0, 0, SIZE, SIZE).data);
+  context.drawImage(picture, 0, 0, SIDE, SIDE);
+  const { hue, chroma } = accentOf(context.getImageData(0, 0, SIDE, SIDE).data);
   root.style.setProperty('--hue', hue.toFixed(1));
   root.style.setProperty('--chroma', Math.min(0.15, Math.max(chroma > 0 ? 0.05 : 0, chroma)).toFixed(3));
 }

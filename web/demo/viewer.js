@@ -1,6 +1,7 @@
 /** A photo in view, alone or as one of many: previous, next, back, and the focus where it belongs. */
 import { $, announce, say } from './dom.js';
-import { tint } from './tint.js';
+import { MOST_SHOWN } from './thumbs.js';
+import { SIDE, tint } from './tint.js';
 import { t } from './words.js';
 
 export class Viewer {
@@ -16,7 +17,7 @@ export class Viewer {
     $('previous').addEventListener('click', () => this.#step(-1));
     $('next').addEventListener('click', () => this.#step(1));
     $('more-like').addEventListener('click', () => this.onLike(this.#photo));
-    $('photo').addEventListener('load', () => this.#photo && tint($('photo'), document.documentElement));
+    $('photo').addEventListener('load', () => this.#loaded());
     $('photo').addEventListener('error', () => {
       if (!this.#photo) return;
       $('photo').hidden = true;
@@ -50,6 +51,22 @@ export class Viewer {
       scrollTo(0, 0);
       $('print').focus({ preventScroll: true });
     } else if (document.activeElement === document.body) $('print').focus({ preventScroll: true }); // a button that was disabled lost it
+  }
+
+  /** The photo's header was read, and its size is known. */
+  async #loaded() {
+    const photo = this.#photo;
+    const { naturalWidth, naturalHeight } = $('photo');
+    if (naturalWidth * naturalHeight > MOST_SHOWN) {
+      $('photo').hidden = true;
+      $('photo').removeAttribute('src');
+      return say('no-preview', t('tooLargeToShow'));
+    }
+    if (!photo) return;
+    // a small one is made beside this thread; drawing the large one would stop it
+    const small = await createImageBitmap(photo.file, { resizeWidth: SIDE, resizeHeight: SIDE, resizeQuality: 'low' }).catch(() => null);
+    if (small && photo === this.#photo) tint(small, document.documentElement);
+    small?.close();
   }
 
   /** Back to the sheet, where it was. @param {(() => void) | null} focus */

@@ -33,6 +33,7 @@ export default {
   templateHelp: '{} stands for the label.',
   yourPhotos: 'Your photos and their labels',
   noPreview: 'Your browser cannot show this kind of file. The model may still read it.',
+  tooLargeToShow: 'This picture is too large to be shown here.',
   noPicture: 'There is no picture to show.',
   yourPhoto: 'Your photo, {name}',
   pasted: 'pasted picture',

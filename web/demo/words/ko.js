@@ -33,6 +33,7 @@ export default {
   templateHelp: '{} 자리에 라벨이 들어갑니다.',
   yourPhotos: '내 사진과 라벨',
   noPreview: '이 브라우저는 이런 파일을 보여 줄 수 없습니다. 모델은 읽을 수도 있습니다.',
+  tooLargeToShow: '이 그림은 너무 커서 여기에 보일 수 없습니다.',
   noPicture: '보여 줄 그림이 없습니다.',
   yourPhoto: '내 사진, {name}',
   pasted: '붙여 넣은 그림',
