@@ -64,10 +64,10 @@ SIMD_relaxed := -msimd128 -mrelaxed-simd
 OPTIMIZE     := -DNDEBUG -ffunction-sections -fdata-sections $(if $(DEBUG),-g)
 
 # Files outside the arithmetic are compiled for size: 14 KB less after brotli, and reading a picture takes no longer.
-SMALL := arena bert bmp catalog config converter convolution_xnnpack efficientnet engine exif format gif intact jpeg_file jpeg_smooth \
+SMALL := arena batch_norm bert bmp catalog config converter convolution_xnnpack efficientnet engine exif fastvit format gif intact jpeg_file jpeg_smooth \
   json json_events merges names onnx pickle png pnm psd pthreadpool_backend resnet runtime safetensors search siglip slots status stream \
   subwords subwords_added subwords_build subwords_encode subwords_normalize subwords_split text tokenizer tokenizer_file \
-  tokenizer_settings torch tower transformer unicode vit wasm readers subwords_tokenizer
+  token_table tokenizer_settings torch tower transformer unicode vit wasm readers subwords_tokenizer
 speed  = $(if $(filter $(SMALL),$(basename $(notdir $1))),-Os,-O3)
 
 # For every module, threads or not: the kernels are the same, and only main-thread code touches XNNPACK's own state.

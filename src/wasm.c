@@ -149,6 +149,35 @@ int32_t clip_wasm_text_encode(clip_tower *tower, const uint32_t *ids, const uint
     return clip_text_encode(tower, ids, lengths, count, embeddings);
 }
 
+/* ---- the table of token embeddings, see token_table.h ---- */
+
+EXPORT(tower_defer_table) int32_t clip_wasm_tower_defer_table(clip_tower *tower) { return clip_tower_defer_table(tower); }
+/* out receives six f64: rows, width, bytes of a row as table_get writes it, and where the opened file has it: offset (0 where it has not),
+ * dtype, bytes of a row. */
+EXPORT(table_describe) int32_t clip_wasm_table_describe(clip_tower *tower, double *out) {
+    const clip_token_table *table = clip_tower_table(tower);
+    if (!table) return CLIP_ERROR_ARGUMENT;
+    const clip_tensor *place = &table->place;
+    const double all[6] = {(double)table->rows,  (double)table->width, (double)clip_token_table_row_bytes(table),
+                           (double)place->begin, place->dtype,         (double)(table->width * clip_dtype_bytes(place->dtype))};
+    for (int k = 0; k < 6; k++) out[k] = all[k];
+    return CLIP_OK;
+}
+EXPORT(table_missing)
+size_t clip_wasm_table_missing(clip_tower *tower, const uint32_t *ids, size_t count, uint32_t *missing) {
+    const clip_token_table *table = clip_tower_table(tower);
+    return table ? clip_token_table_missing(table, ids, count, missing) : 0;
+}
+EXPORT(table_set)
+int32_t clip_wasm_table_set(clip_tower *tower, uint32_t dtype, size_t first, size_t count, const uint8_t *bytes) {
+    clip_token_table *table = clip_tower_table(tower);
+    return table ? clip_token_table_set(table, (clip_dtype)dtype, first, count, bytes) : CLIP_ERROR_ARGUMENT;
+}
+EXPORT(table_get) int32_t clip_wasm_table_get(clip_tower *tower, size_t first, size_t count, uint8_t *bytes) {
+    const clip_token_table *table = clip_tower_table(tower);
+    return table ? clip_token_table_get(table, first, count, bytes) : CLIP_ERROR_ARGUMENT;
+}
+
 /* ---- comparison ---- */
 
 EXPORT(similarity)
@@ -164,6 +193,9 @@ int32_t clip_wasm_converter_create(clip_converter **out, uint32_t kind, uint32_t
     return clip_converter_create(out, (clip_tower_kind)kind, (clip_precision)precision, merges, length);
 }
 EXPORT(converter_destroy) void clip_wasm_converter_destroy(clip_converter *converter) { clip_converter_destroy(converter); }
+EXPORT(converter_leave_table) void clip_wasm_converter_leave_table(clip_converter *converter) {
+    clip_converter_leave_table(converter);
+}
 EXPORT(converter_open) int32_t clip_wasm_converter_open(clip_converter *converter, double bytes) {
     uint64_t size;
     clip_status status = whole(bytes, &size);

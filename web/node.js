@@ -41,10 +41,14 @@ export class Clip extends Base {
 
   /** @protected @override @param {import('./models/sources/spec.js').SourceSpec} source @param {import('./api/options.js').LoadOptions} options
    *  @param {(warning: import('./error.js').PlainError) => void} warn @returns {Promise<Pool>} */
-  static async connect(source, { dtype, threads = 1, cache, wasm, readers, worker, workers, maxPixels: pixels, maxMemory: memory }, warn) {
+  static async connect(
+    source,
+    { dtype, threads = 1, cache, vocabulary, wasm, readers, worker, workers, maxPixels: pixels, maxMemory: memory },
+    warn,
+  ) {
     const chosen = chooseModule(threads);
     const where = wasm ?? readModule(chosen.name);
-    const open = { dtype, cache, bounds: { pixels, memory }, threads: chosen.threads, source, readers };
+    const open = { dtype, cache, vocabulary, bounds: { pixels, memory }, threads: chosen.threads, source, readers };
     if (worker === false) {
       const local = {
         ...open,

@@ -6,20 +6,22 @@
 #include "compute/kernels_tile.h"
 #include "compute/vector_math.h"
 
-#define MOST_TAPS 26 /* 5 x 5, and one to make them even */
+#define MOST_TAPS 50 /* 7 x 7, and one to make them even */
 
 static size_t taps_of(const clip_depthwise_shape *s) { return s->kernel * s->kernel; }
+
+static size_t outputs_of(const clip_depthwise_shape *s) { return s->outputs ? s->outputs : 1; }
 
 /* ---- weights ---- */
 
 void clip_depthwise_layout(clip_depthwise *depthwise, clip_arena *arena, const clip_depthwise_shape *shape,
                            clip_precision precision) {
-    size_t channels = shape->channels, even = (taps_of(shape) + 1) / 2 * 2;
+    size_t channels = shape->channels, even = (taps_of(shape) + 1) / 2 * 2, all = outputs_of(shape) * channels;
     *depthwise = (clip_depthwise){.shape = *shape, .precision = precision == CLIP_F32 ? CLIP_F32 : CLIP_Q8};
-    if (precision == CLIP_F32) depthwise->weight = clip_arena_take(arena, channels * taps_of(shape), sizeof(float));
+    if (precision == CLIP_F32) depthwise->weight = clip_arena_take(arena, all * taps_of(shape), sizeof(float));
     else depthwise->pairs = clip_arena_take(arena, channels * even, sizeof(int16_t));
-    depthwise->factor = clip_arena_take(arena, channels, sizeof(float));
-    depthwise->bias = clip_arena_take(arena, channels, sizeof(float));
+    depthwise->factor = clip_arena_take(arena, all, sizeof(float));
+    depthwise->bias = clip_arena_take(arena, all, sizeof(float));
     depthwise->zeros = clip_arena_take(arena, channels, sizeof(float));
     if (depthwise->zeros) memset(depthwise->zeros, 0, channels * sizeof(float));
 }
@@ -36,10 +38,12 @@ static float step_of(const float *weight, size_t taps) {
 
 void clip_depthwise_set(clip_depthwise *depthwise, const float *weight, const float *factor, const float *bias) {
     size_t channels = depthwise->shape.channels, taps = taps_of(&depthwise->shape), even = (taps + 1) / 2 * 2;
-    for (size_t c = 0; c < channels; c++, weight += taps) {
+    size_t outputs = outputs_of(&depthwise->shape);
+    for (size_t i = 0; i < outputs * channels; i++, weight += taps) {
+        size_t c = i / outputs, output = i % outputs;
         float step = 1 / CLIP_RELU6_STEPS;
         if (depthwise->precision == CLIP_F32) {
-            for (size_t t = 0; t < taps; t++) depthwise->weight[t * channels + c] = weight[t];
+            for (size_t t = 0; t < taps; t++) depthwise->weight[(output * taps + t) * channels + c] = weight[t];
             step = 1;
         } else {
             int16_t *group = depthwise->pairs + c / 8 * 8 * even;
@@ -49,8 +53,8 @@ void clip_depthwise_set(clip_depthwise *depthwise, const float *weight, const fl
                 group[t / 2 * 16 + c % 8 * 2 + t % 2] = t < taps && some ? (int16_t)lrintf(weight[t] / own) : 0;
             step *= own;
         }
-        depthwise->factor[c] = step * factor[c];
-        depthwise->bias[c] = bias[c];
+        depthwise->factor[output * channels + c] = step * factor[i];
+        depthwise->bias[output * channels + c] = bias[i];
     }
 }
 
@@ -71,6 +75,31 @@ static void pixel_f32(const clip_depthwise *d, size_t taps, const unsigned char 
         for (size_t t = 0; t < taps; t++)
             sum = clip_madd(wasm_v128_load((const float *)at[t] + c), wasm_v128_load(d->weight + t * channels + c), sum);
         wasm_v128_store(y + c, finish4(d, c, sum));
+    }
+}
+
+/* Sixteen channels at a time, so that no sum waits for the one before. */
+static void pixel_plain(const clip_depthwise *d, size_t taps, size_t output, const unsigned char *const *at, float *y) {
+    size_t channels = d->shape.channels, first = output * channels;
+    const float *w = d->weight + first * taps;
+    for (size_t c = 0; c < channels; c += 16) {
+        size_t some = channels - c < 16 ? (channels - c) / 4 : 4;
+        v128_t sum[4] = {wasm_f32x4_splat(0), wasm_f32x4_splat(0), wasm_f32x4_splat(0), wasm_f32x4_splat(0)};
+        if (some == 4) {
+            CLIP_NO_UNROLL
+            for (size_t t = 0; t < taps; t++) {
+                const float *a = (const float *)at[t] + c, *b = w + t * channels + c;
+                for (size_t i = 0; i < 4; i++) sum[i] = clip_madd(wasm_v128_load(a + 4 * i), wasm_v128_load(b + 4 * i), sum[i]);
+            }
+        } else {
+            for (size_t t = 0; t < taps; t++)
+                for (size_t i = 0; i < some; i++)
+                    sum[i] = clip_madd(wasm_v128_load((const float *)at[t] + c + 4 * i),
+                                       wasm_v128_load(w + t * channels + c + 4 * i), sum[i]);
+        }
+        for (size_t i = 0; i < some; i++)
+            wasm_v128_store(y + c + 4 * i, clip_madd(sum[i], wasm_v128_load(d->factor + first + c + 4 * i),
+                                                     wasm_v128_load(d->bias + first + c + 4 * i)));
     }
 }
 
@@ -99,6 +128,7 @@ typedef struct {
     const clip_kernels *kernels;
     const unsigned char *x;
     clip_activations *to;
+    float *y;            /* plain */
     size_t side, before; /* of the output; zeros before the input */
 } pass;
 
@@ -132,10 +162,29 @@ static void work_row(void *context, size_t row) {
     }
 }
 
+static void work_plain_row(void *context, size_t row) {
+    const pass *p = context;
+    const clip_depthwise *d = p->depthwise;
+    const unsigned char *at[MOST_TAPS];
+    size_t channels = d->shape.channels, outputs = d->shape.outputs;
+    float *y = p->y + row * p->side * outputs * channels;
+    for (size_t column = 0; column < p->side; column++) {
+        find_taps(p, row, column, at);
+        for (size_t output = 0; output < outputs; output++, y += channels) pixel_plain(d, taps_of(&d->shape), output, at, y);
+    }
+}
+
+void clip_depthwise_forward_plain(const clip_depthwise *depthwise, clip_pool *pool, const float *x, float *y) {
+    const clip_depthwise_shape *s = &depthwise->shape;
+    pass p = {
+        .depthwise = depthwise, .x = (const unsigned char *)x, .y = y, .side = clip_depthwise_side(s), .before = s->kernel / 2};
+    clip_parallel(pool, p.side, work_plain_row, &p);
+}
+
 void clip_depthwise_forward(const clip_depthwise *depthwise, const clip_kernels *kernels, clip_pool *pool, const void *x,
                             clip_activations *to) {
     const clip_depthwise_shape *s = &depthwise->shape;
-    pass p = {depthwise, kernels, x, to, clip_depthwise_side(s), clip_same_padding(s->side, s->kernel, s->stride)};
+    pass p = {depthwise, kernels, x, to, NULL, clip_depthwise_side(s), clip_same_padding(s->side, s->kernel, s->stride)};
     to->rows = p.side * p.side;
     to->f32 = to->own;
     clip_parallel(pool, p.side, work_row, &p);

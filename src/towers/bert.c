@@ -17,11 +17,9 @@
 
 typedef struct {
     clip_text_config config;
-    float *token_embedding;     /* f32: (vocabulary, width) */
-    int8_t *token_embedding_q8; /* otherwise: the same, with a scale a row */
-    float *token_scale;         /* (vocabulary) */
-    float *position, *type;     /* (positions, width), (types, width) */
-    float *gain, *bias;         /* (width), of the embeddings */
+    clip_token_table tokens;
+    float *position, *type; /* (positions, width), (types, width) */
+    float *gain, *bias;     /* (width), of the embeddings */
     clip_transformer transformer;
     clip_linear pooler;             /* (width, width) */
     clip_linear hidden, projection; /* (projection_hidden, width), (embedding, width or projection_hidden), no biases */
@@ -46,12 +44,7 @@ static clip_status layout(void *model, const clip_kernels *kernels, clip_arena *
     size_t width = config->transformer.width, hidden = config->projection_hidden;
     clip_precision ends = at_ends(precision);
     *m = (bert_model){.config = *config};
-    if (precision == CLIP_F32) {
-        m->token_embedding = clip_arena_take(arena, config->vocabulary * width, sizeof(float));
-    } else {
-        m->token_embedding_q8 = clip_arena_take(arena, config->vocabulary * width, sizeof(int8_t));
-        m->token_scale = clip_arena_take(arena, config->vocabulary, sizeof(float));
-    }
+    clip_token_table_layout(&m->tokens, arena, config->vocabulary, width, precision);
     m->position = clip_arena_take(arena, config->positions * width, sizeof(float));
     m->type = clip_arena_take(arena, config->types * width, sizeof(float));
     m->gain = clip_arena_take(arena, width, sizeof(float));
@@ -69,9 +62,7 @@ static void list_slots(void *model, clip_slots *slots) {
     bert_model *m = model;
     const clip_text_config *config = &m->config;
     size_t width = config->transformer.width;
-    if (m->token_embedding_q8)
-        clip_slots_add_int8(slots, "", "token_embedding.weight", m->token_embedding_q8, m->token_scale, config->vocabulary, width);
-    else clip_slots_add_values(slots, "", "token_embedding.weight", m->token_embedding, config->vocabulary, width);
+    clip_token_table_slot(&m->tokens, slots);
     clip_slots_add_values(slots, "", "positional_embedding", m->position, config->positions, width);
     clip_slots_add_values(slots, "", "type_embedding", m->type, config->types, width);
     clip_slots_add_values(slots, "", "ln_embedding.weight", m->gain, width, 1);
@@ -105,11 +96,8 @@ static void layout_state(void *scratch, const clip_kernels *kernels, clip_arena 
 static void embed(const bert_model *m, uint32_t id, size_t position, float *x) {
     size_t width = m->config.transformer.width;
     const float *place = m->position + (m->config.first_position + position) * width;
-    for (size_t i = 0; i < width; i++) {
-        const float token = m->token_embedding ? m->token_embedding[id * width + i]
-                                               : (float)m->token_embedding_q8[id * width + i] * m->token_scale[id];
-        x[i] = token + place[i] + m->type[i];
-    }
+    for (size_t i = 0; i < width; i++) x[i] = place[i] + m->type[i];
+    clip_token_table_add(&m->tokens, id, x);
 }
 
 static void run_blocks(const bert_model *m, const clip_kernels *kernels, clip_pool *pool, bert_state *s, size_t rows,
@@ -191,6 +179,8 @@ static clip_status encode_texts(const void *model, const clip_kernels *kernels, 
     return CLIP_OK;
 }
 
+static clip_token_table *table(void *model) { return &((bert_model *)model)->tokens; }
+
 const clip_network clip_bert_network = {
     .model_bytes = sizeof(bert_model),
     .state_bytes = sizeof(bert_state),
@@ -199,4 +189,5 @@ const clip_network clip_bert_network = {
     .slot_count = slot_count,
     .slots = list_slots,
     .encode_texts = encode_texts,
+    .table = table,
 };

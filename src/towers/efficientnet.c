@@ -9,10 +9,11 @@
  * them is int16 (linear.h). The stem's weights, few and hard to round, stay f32. Batch norms are folded into what they follow.
  */
 #include <math.h>
-#include <string.h>
 
 #include "compute/depthwise.h"
+#include "towers/batch_norm.h"
 #include "towers/network.h"
+#include "towers/patches.h"
 
 #define EPSILON   1e-3f /* of the batch norms, as TensorFlow's */
 #define STAGES    7
@@ -22,17 +23,13 @@
 #define STEM_ROWS 16 /* output rows of the stem at a time, so that their patches stay in the cache */
 
 typedef struct {
-    float *gain, *beta, *mean, *variance; /* (channels), until it is folded */
-} batch_norm;
-
-typedef struct {
     size_t stage, index; /* "blocks.stage.index" */
     size_t side, out_side, in, wide, out;
     clip_linear expand; /* (wide, in); the first stage has none */
     clip_depthwise depthwise;
-    clip_linear project; /* (out, wide) */
-    batch_norm norms[3]; /* of the three, in the order of the names bn1, bn2, bn3 */
-    float *weight;       /* (wide, kernel kernel), of the depthwise convolution until finish */
+    clip_linear project;      /* (out, wide) */
+    clip_batch_norm norms[3]; /* of the three, in the order of the names bn1, bn2, bn3 */
+    float *weight;            /* (wide, kernel kernel), of the depthwise convolution until finish */
 } block;
 
 typedef struct {
@@ -41,7 +38,7 @@ typedef struct {
     block *blocks;
     size_t count;
     clip_linear stem, head, projection;
-    batch_norm stem_norm, head_norm;
+    clip_batch_norm stem_norm, head_norm;
     clip_arena staging; /* what comes from the file, freed by finish */
 } efficientnet;
 
@@ -79,7 +76,7 @@ static size_t list_blocks(const clip_vision_config *config, block *blocks) {
         size_t repeats = end ? STAGE[stage].repeats : (size_t)ceil((double)STAGE[stage].repeats * LITE[config->lite].depth);
         size_t out = scaled_channels(STAGE[stage].channels, LITE[config->lite].channels);
         for (size_t i = 0; i < repeats; i++, count++) {
-            clip_depthwise_shape shape = {stage ? 6 * in : in, STAGE[stage].kernel, i ? 1 : STAGE[stage].stride, side};
+            clip_depthwise_shape shape = {stage ? 6 * in : in, STAGE[stage].kernel, i ? 1 : STAGE[stage].stride, side, 0};
             size_t after = clip_depthwise_side(&shape);
             if (blocks) blocks[count] = (block){stage, i, side, after, in, shape.channels, out, .depthwise = {.shape = shape}};
             side = after;
@@ -91,19 +88,14 @@ static size_t list_blocks(const clip_vision_config *config, block *blocks) {
 
 /* ---- weights ---- */
 
-static void layout_norm(batch_norm *norm, clip_arena *arena, size_t channels) {
-    float **const vectors[] = {&norm->gain, &norm->beta, &norm->mean, &norm->variance};
-    for (int i = 0; i < 4; i++) *vectors[i] = clip_arena_take(arena, channels, sizeof(float));
-}
-
 /* What is dropped once it is folded. */
 static void layout_staging(efficientnet *net, clip_arena *arena) {
-    layout_norm(&net->stem_norm, arena, STEM);
-    layout_norm(&net->head_norm, arena, FEATURES);
+    clip_batch_norm_layout(&net->stem_norm, arena, STEM);
+    clip_batch_norm_layout(&net->head_norm, arena, FEATURES);
     for (size_t i = 0; i < net->count; i++) {
         block *b = &net->blocks[i];
         size_t taps = b->depthwise.shape.kernel * b->depthwise.shape.kernel;
-        for (int n = 0; n < 3; n++) layout_norm(&b->norms[n], arena, b->wide > b->out ? b->wide : b->out);
+        for (int n = 0; n < 3; n++) clip_batch_norm_layout(&b->norms[n], arena, b->wide > b->out ? b->wide : b->out);
         b->weight = clip_arena_take(arena, b->wide * taps, sizeof(float));
     }
 }
@@ -139,16 +131,6 @@ static clip_status layout(void *model, const clip_kernels *kernels, clip_arena *
 
 static size_t slot_count(const clip_config *config) { return list_blocks(&config->vision, NULL) * 15 + 12; }
 
-static void add_norm(clip_slots *slots, const char *prefix, const char *name, const batch_norm *norm, size_t channels) {
-    static const char *const PARTS[] = {"weight", "bias", "running_mean", "running_var"};
-    float *const vectors[] = {norm->gain, norm->beta, norm->mean, norm->variance};
-    for (int i = 0; i < 4; i++) {
-        char part[CLIP_SLOT_NAME];
-        strcat(strcpy(part, name), PARTS[i]);
-        clip_slots_add_values(slots, prefix, part, vectors[i], channels, 1);
-    }
-}
-
 /* A convolution as a product: its tensor is (out, in, kernel, kernel). */
 static void add_convolution(clip_slots *slots, const char *prefix, const char *name, clip_linear *linear, size_t kernel) {
     clip_slots_add_linear(slots, prefix, name, linear, 0, linear->out);
@@ -165,41 +147,29 @@ static void add_block(block *b, clip_slots *slots) {
     prefix[20] = (char)('0' + b->stage);
     prefix[22] = (char)('0' + b->index);
     if (b->stage) add_convolution(slots, prefix, names[0], &b->expand, 1);
-    if (b->stage) add_norm(slots, prefix, "bn1.", &b->norms[0], b->wide);
+    if (b->stage) clip_batch_norm_slots(slots, prefix, "bn1.", &b->norms[0], b->wide);
     clip_slots_add_values(slots, prefix, names[1], b->weight, b->wide, taps);
     clip_slots_set_kernel(slots, b->depthwise.shape.kernel);
-    add_norm(slots, prefix, b->stage ? "bn2." : "bn1.", &b->norms[1], b->wide);
+    clip_batch_norm_slots(slots, prefix, b->stage ? "bn2." : "bn1.", &b->norms[1], b->wide);
     add_convolution(slots, prefix, names[2], &b->project, 1);
-    add_norm(slots, prefix, b->stage ? "bn3." : "bn2.", &b->norms[2], b->out);
+    clip_batch_norm_slots(slots, prefix, b->stage ? "bn3." : "bn2.", &b->norms[2], b->out);
 }
 
 static void list_slots(void *model, clip_slots *slots) {
     static const char TRUNK[] = "visual.trunk.";
     efficientnet *net = model;
     add_convolution(slots, TRUNK, "conv_stem.weight", &net->stem, 3);
-    add_norm(slots, TRUNK, "bn1.", &net->stem_norm, STEM);
+    clip_batch_norm_slots(slots, TRUNK, "bn1.", &net->stem_norm, STEM);
     for (size_t i = 0; i < net->count; i++) add_block(&net->blocks[i], slots);
     add_convolution(slots, TRUNK, "conv_head.weight", &net->head, 1);
-    add_norm(slots, TRUNK, "bn2.", &net->head_norm, FEATURES);
+    clip_batch_norm_slots(slots, TRUNK, "bn2.", &net->head_norm, FEATURES);
     clip_slots_add_linear(slots, "visual.head.", "proj.weight", &net->projection, 0, net->config.embedding);
     if (net->config.projection_bias)
         clip_slots_add_values(slots, "visual.head.", "proj.bias", net->projection.bias, net->config.embedding, 1);
 }
 
-/* The norm as y = x gain + beta, both times `steps`. CLIP_ERROR_VALUE if that is not finite. */
-static clip_status fold(batch_norm *norm, size_t channels, float steps) {
-    int finite = 1;
-    for (size_t c = 0; c < channels; c++) {
-        float gain = norm->gain[c] / sqrtf(norm->variance[c] + EPSILON);
-        norm->beta[c] = (norm->beta[c] - norm->mean[c] * gain) * steps;
-        norm->gain[c] = gain * steps;
-        finite &= isfinite(norm->gain[c]) && isfinite(norm->beta[c]);
-    }
-    return finite ? CLIP_OK : CLIP_ERROR_VALUE;
-}
-
-static clip_status fold_linear(clip_linear *linear, batch_norm *norm, float steps) {
-    clip_status status = fold(norm, linear->out, steps);
+static clip_status fold_linear(clip_linear *linear, clip_batch_norm *norm, float steps) {
+    clip_status status = clip_batch_norm_fold(norm, linear->out, EPSILON, steps);
     if (status == CLIP_OK) clip_linear_fold(linear, norm->gain, norm->beta);
     return status;
 }
@@ -207,7 +177,7 @@ static clip_status fold_linear(clip_linear *linear, batch_norm *norm, float step
 static clip_status finish_block(block *b, float steps) {
     clip_status status = b->stage ? fold_linear(&b->expand, &b->norms[0], steps) : CLIP_OK;
     if (status == CLIP_OK) status = fold_linear(&b->project, &b->norms[2], 1);
-    if (status == CLIP_OK) status = fold(&b->norms[1], b->wide, 1);
+    if (status == CLIP_OK) status = clip_batch_norm_fold(&b->norms[1], b->wide, EPSILON, 1);
     if (status != CLIP_OK) return status;
     clip_depthwise_set(&b->depthwise, b->weight, b->norms[1].gain, b->norms[1].beta);
     b->weight = NULL;
@@ -263,19 +233,6 @@ static void layout_state(void *scratch, const clip_kernels *kernels, clip_arena 
 
 /* ---- forward ---- */
 
-/* Patches of output rows [first, first + rows) of the stem, as its weights lie: channel, row, column. */
-static void gather(const float *pixels, size_t size, size_t first, size_t rows, float *to) {
-    size_t before = clip_same_padding(size, 3, 2);
-    for (size_t row = first; row < first + rows; row++)
-        for (size_t column = 0; column < half(size); column++)
-            for (size_t c = 0; c < 3; c++)
-                for (size_t i = 0; i < 3; i++)
-                    for (size_t j = 0; j < 3; j++) { /* beyond an edge numbers wrap, and are too large */
-                        size_t y = 2 * row + i - before, x = 2 * column + j - before;
-                        *to++ = y < size && x < size ? pixels[(c * size + y) * size + x] : 0;
-                    }
-}
-
 /* ReLU6 of a product to `wide`, from pixel `first` on. */
 static void widen(const efficientnet *net, const clip_kernels *kernels, clip_pool *pool, const clip_linear *linear,
                   const clip_activations *rows, void *wide, size_t first) {
@@ -289,7 +246,7 @@ static void stem(const efficientnet *net, const clip_kernels *kernels, clip_pool
     size_t size = net->config.image_size, side = half(size);
     for (size_t row = 0; row < side; row += STEM_ROWS) {
         size_t rows = side - row < STEM_ROWS ? side - row : STEM_ROWS;
-        gather(pixels, size, row, rows, state->patches);
+        clip_gather_stem(pixels, size, clip_same_padding(size, 3, 2), row, rows, state->patches);
         clip_activations_set(&state->patch_rows, kernels, pool, state->patches, rows * side);
         widen(net, kernels, pool, &net->stem, &state->patch_rows, state->wide, row * side);
     }

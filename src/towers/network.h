@@ -9,6 +9,7 @@
 
 #include "arena.h"
 #include "compute/linear.h"
+#include "towers/token_table.h"
 #include "weights/config.h"
 #include "weights/slots.h"
 
@@ -33,9 +34,11 @@ typedef struct {
     /* Texts: as clip_text_encode in tower.h. CLIP_ERROR_ARGUMENT. */
     clip_status (*encode_texts)(const void *model, const clip_kernels *kernels, clip_pool *pool, void *state, const uint32_t *ids,
                                 const uint32_t *lengths, size_t count, float *embeddings);
+    /* Texts: where their tokens' embeddings are. */
+    clip_token_table *(*table)(void *model);
 } clip_network;
 
-extern const clip_network clip_vit_network, clip_resnet_network, clip_siglip_network, clip_efficientnet_network, clip_bert_network,
-    clip_text_network;
+extern const clip_network clip_vit_network, clip_resnet_network, clip_siglip_network, clip_efficientnet_network,
+    clip_fastvit_network, clip_bert_network, clip_text_network;
 
 #endif

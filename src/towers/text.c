@@ -11,9 +11,7 @@
 
 typedef struct {
     clip_text_config config;
-    float *token_embedding;      /* f32: (vocabulary, width) */
-    int8_t *token_embedding_q8;  /* otherwise: the same, with a scale a row */
-    float *token_scale;          /* (vocabulary) */
+    clip_token_table tokens;
     float *positional_embedding; /* (context, width) */
     clip_transformer transformer;
     float *final_gain, *final_bias; /* (width) */
@@ -41,12 +39,7 @@ static clip_status layout(void *model, const clip_kernels *kernels, clip_arena *
     const clip_text_config *config = &all->text;
     size_t width = config->transformer.width;
     *text = (text_model){.config = *config};
-    if (precision == CLIP_F32) {
-        text->token_embedding = clip_arena_take(arena, config->vocabulary * width, sizeof(float));
-    } else {
-        text->token_embedding_q8 = clip_arena_take(arena, config->vocabulary * width, sizeof(int8_t));
-        text->token_scale = clip_arena_take(arena, config->vocabulary, sizeof(float));
-    }
+    clip_token_table_layout(&text->tokens, arena, config->vocabulary, width, precision);
     text->positional_embedding = clip_arena_take(arena, config->context * width, sizeof(float));
     clip_status status = clip_transformer_layout(&text->transformer, kernels, arena, &config->transformer, precision);
     text->final_gain = clip_arena_take(arena, width, sizeof(float));
@@ -59,10 +52,8 @@ static size_t slot_count(const clip_config *config) { return 6 + config->text.tr
 
 static void list_slots(void *model, clip_slots *slots) {
     text_model *text = model;
-    size_t width = text->config.transformer.width, vocabulary = text->config.vocabulary;
-    if (text->token_embedding_q8)
-        clip_slots_add_int8(slots, "", "token_embedding.weight", text->token_embedding_q8, text->token_scale, vocabulary, width);
-    else clip_slots_add_values(slots, "", "token_embedding.weight", text->token_embedding, vocabulary, width);
+    size_t width = text->config.transformer.width;
+    clip_token_table_slot(&text->tokens, slots);
     clip_slots_add_values(slots, "", "positional_embedding", text->positional_embedding, text->config.context, width);
     clip_transformer_slots(&text->transformer, slots, "transformer.resblocks.");
     clip_slots_add_values(slots, "", "ln_final.weight", text->final_gain, width, 1);
@@ -101,15 +92,8 @@ static size_t end_position(const text_model *text, const uint32_t *ids, size_t l
 /* x (width) = token embedding of `id` + positional embedding of `position`. */
 static void embed(const text_model *text, uint32_t id, size_t position, float *x) {
     size_t width = text->config.transformer.width;
-    const float *place = text->positional_embedding + position * width;
-    if (text->token_embedding) {
-        const float *token = text->token_embedding + id * width;
-        for (size_t i = 0; i < width; i++) x[i] = token[i] + place[i];
-    } else {
-        const int8_t *token = text->token_embedding_q8 + id * width;
-        float scale = text->token_scale[id];
-        for (size_t i = 0; i < width; i++) x[i] = (float)token[i] * scale + place[i];
-    }
+    memcpy(x, text->positional_embedding + position * width, width * sizeof *x);
+    clip_token_table_add(&text->tokens, id, x);
 }
 
 /* Length of the prefix that the first `count` texts share, short of each text's read position: that row is each text's own. */
@@ -182,6 +166,8 @@ static clip_status encode_texts(const void *model, const clip_kernels *kernels, 
     return CLIP_OK;
 }
 
+static clip_token_table *table(void *model) { return &((text_model *)model)->tokens; }
+
 const clip_network clip_text_network = {
     .model_bytes = sizeof(text_model),
     .state_bytes = sizeof(text_state),
@@ -190,4 +176,5 @@ const clip_network clip_text_network = {
     .slot_count = slot_count,
     .slots = list_slots,
     .encode_texts = encode_texts,
+    .table = table,
 };

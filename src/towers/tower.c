@@ -42,7 +42,8 @@ static const clip_network *network_of(clip_tower_kind kind, const clip_config *c
     static const clip_network *const VISION[] = {[CLIP_VISION_TRANSFORMER] = &clip_vit_network,
                                                  [CLIP_MODIFIED_RESNET] = &clip_resnet_network,
                                                  [CLIP_SIGLIP_VISION] = &clip_siglip_network,
-                                                 [CLIP_EFFICIENTNET_LITE] = &clip_efficientnet_network};
+                                                 [CLIP_EFFICIENTNET_LITE] = &clip_efficientnet_network,
+                                                 [CLIP_FASTVIT] = &clip_fastvit_network};
     if (kind == CLIP_TEXT) return config->text.form == CLIP_BERT ? &clip_bert_network : &clip_text_network;
     return VISION[config->vision.form];
 }
@@ -162,13 +163,15 @@ static int belongs(const clip_tower *tower, const clip_tensor_name *name) {
     return tower->kind == CLIP_VISION ? name->vision : name->text;
 }
 
-/* The tensor as the slot sees it: without first dimensions of 1, which Hugging Face and timm give single rows and tables. */
+/* The tensor as the slot sees it: without first dimensions of 1, which Hugging Face and timm give single rows and tables, and without last
+ * ones, which timm gives vectors of channels. */
 static clip_tensor flattened(const clip_tensor *tensor, const clip_slot *slot) {
     clip_tensor flat = *tensor;
     while (flat.dimensions > 1 && flat.shape[0] == 1 && slot->rows != 1) {
         flat.dimensions--;
         memmove(flat.shape, flat.shape + 1, flat.dimensions * sizeof *flat.shape);
     }
+    while (flat.dimensions > 1 && flat.shape[flat.dimensions - 1] == 1 && slot->columns == 1 && !slot->kernel) flat.dimensions--;
     return flat;
 }
 
@@ -196,16 +199,29 @@ static clip_status choose(void *context, const clip_tensor *tensor, uint64_t *ro
     if (!slot) return clip_name_is_inert(&name) ? CLIP_OK : CLIP_ERROR_UNKNOWN;
     clip_tensor flat = flattened(tensor, slot);
     clip_status status = clip_slot_accepts(slot, &flat, name.transposed, name.scales);
+    clip_token_table *table = clip_tower_table(tower);
+    if (table && strcmp(name.name, CLIP_TOKEN_TABLE) == 0) {
+        if (!name.scales && !name.transposed) table->place = flat;
+        if (table->deferred) return status;
+    }
     if (status == CLIP_OK && !name.scales) status = clip_slot_announce(slot);
     int whole = name.transposed && !name.scales && tensor->dtype != CLIP_DTYPE_I8 && tensor->dtype != CLIP_DTYPE_U8;
     *rows = whole && tensor->dimensions ? tensor->shape[0] : 1;
     return status;
 }
 
+/* The slot of a table whose rows come one by one, or NULL. */
+static clip_slot *table_apart(clip_tower *tower) {
+    const clip_token_table *table = clip_tower_table(tower);
+    return table && table->deferred ? clip_slots_find(&tower->slots, CLIP_TOKEN_TABLE) : NULL;
+}
+
 /* The header is there: everything must be in it. */
 static clip_status begin(void *context, const clip_safetensors *file) {
     clip_tower *tower = context;
     (void)file;
+    clip_slot *apart = table_apart(tower);
+    if (apart) apart->announced = 1;
     const clip_slot *missing = clip_slots_unannounced(&tower->slots);
     if (missing) name_detail(tower, missing->name);
     return missing ? CLIP_ERROR_MISSING : CLIP_OK;
@@ -230,7 +246,7 @@ static clip_status set_rows(void *context, const clip_tensor *tensor, uint64_t f
     }
     clip_slot *slot = clip_slots_find(&tower->slots, name.name);
     clip_tensor flat = flattened(tensor, slot);
-    if (flat.dimensions != tensor->dimensions) rows = slot->rows; /* it came whole */
+    if (flat.dimensions != tensor->dimensions && tensor->shape[0] == 1) rows = slot->rows; /* it came whole */
     return clip_slot_set(slot, &tower->slots, &flat, name.transposed, name.scales, (size_t)first, (size_t)rows, data);
 }
 
@@ -240,6 +256,7 @@ clip_status clip_tower_open(clip_tower *tower, uint64_t bytes) {
     clip_stream_close(&tower->stream);
     clip_tower_drop_merges(tower);
     for (size_t i = 0; i < tower->slots.count; i++) tower->slots.slots[i].announced = 0;
+    if (clip_tower_table(tower)) clip_tower_table(tower)->place = (clip_tensor){.dimensions = 0};
     return clip_stream_open(&tower->stream, &reader, bytes);
 }
 
@@ -257,6 +274,8 @@ clip_status clip_tower_push(clip_tower *tower, const uint8_t *bytes, size_t leng
 
 clip_status clip_tower_finish(clip_tower *tower) {
     if (tower->ready || tower->sketch) return CLIP_ERROR_ARGUMENT;
+    clip_slot *apart = table_apart(tower);
+    if (apart) apart->arrived = apart->rows;
     const clip_slot *missing = clip_slots_missing(&tower->slots);
     if (missing || tower->merges_arrived != tower->merges_length) {
         name_detail(tower, missing ? missing->name : "tokenizer.merges");
@@ -283,6 +302,15 @@ void clip_tower_drop_merges(clip_tower *tower) {
     free(tower->merges);
     tower->merges = NULL;
     tower->merges_length = tower->merges_arrived = 0;
+}
+
+clip_token_table *clip_tower_table(clip_tower *tower) { return tower->network->table ? tower->network->table(tower->model) : NULL; }
+
+clip_status clip_tower_defer_table(clip_tower *tower) {
+    clip_token_table *table = clip_tower_table(tower);
+    if (!table || tower->ready) return CLIP_ERROR_ARGUMENT;
+    clip_token_table_defer(table);
+    return CLIP_OK;
 }
 
 /* ---- running ---- */
@@ -312,6 +340,14 @@ clip_status clip_vision_encode_pixels(clip_tower *tower, const float *pixels, si
 
 clip_status clip_text_encode(clip_tower *tower, const uint32_t *ids, const uint32_t *lengths, size_t count, float *embeddings) {
     if (tower->kind != CLIP_TEXT || !tower->ready) return CLIP_ERROR_ARGUMENT;
+    const clip_token_table *table = clip_tower_table(tower);
+    size_t total = 0;
+    for (size_t t = 0; t < count; t++) total += lengths[t];
+    for (size_t i = 0; i < total; i++) {
+        uint32_t missing;
+        if (ids[i] >= table->rows) return CLIP_ERROR_ARGUMENT;
+        if (clip_token_table_missing(table, ids + i, 1, &missing)) return CLIP_ERROR_MISSING;
+    }
     return tower->network->encode_texts(tower->model, tower->kernels, tower->machine->pool, tower->state, ids, lengths, count,
                                         embeddings);
 }

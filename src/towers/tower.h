@@ -11,6 +11,7 @@
 #include "compute/linear.h"
 #include "compute/machine.h"
 #include "status.h"
+#include "towers/token_table.h"
 #include "weights/names.h"
 
 typedef struct clip_tower clip_tower;
@@ -61,13 +62,20 @@ const char *clip_tower_detail(const clip_tower *tower);
 const char *clip_tower_merges(const clip_tower *tower, size_t *length);
 void clip_tower_drop_merges(clip_tower *tower);
 
+/* text: before a file is opened: the table of token embeddings does not come with the file, which may lack it, but row by row, as
+ * texts need them. CLIP_ERROR_ARGUMENT. */
+clip_status clip_tower_defer_table(clip_tower *tower);
+/* text: the table; its `place` is where the opened file has it, once the header was pushed. NULL: a vision tower's. */
+clip_token_table *clip_tower_table(clip_tower *tower);
+
 /* rgb (count, image_size, image_size, 3) -> embeddings (count, embedding), not normalised. */
 clip_status clip_vision_encode(clip_tower *tower, const uint8_t *rgb, size_t count, float *embeddings);
 /* pixels (count, 3, image_size, image_size), normalised with mean and deviation -> the same. */
 clip_status clip_vision_encode_pixels(clip_tower *tower, const float *pixels, size_t count, float *embeddings);
 
 /* ids: `count` sequences end to end, lengths[i] ids each (1 .. context, below vocabulary) -> embeddings (count, embedding), not
- * normalised. Computes only real tokens, and a prefix that all sequences of a batch share only once. */
+ * normalised. Computes only real tokens, and a prefix that all sequences of a batch share only once. CLIP_ERROR_MISSING: the table was
+ * deferred, and a row that is needed has not come. */
 clip_status clip_text_encode(clip_tower *tower, const uint32_t *ids, const uint32_t *lengths, size_t count, float *embeddings);
 
 #endif

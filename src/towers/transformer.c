@@ -22,24 +22,12 @@ clip_status clip_transformer_layout(clip_transformer *transformer, const clip_ke
     return clip_arena_ok(arena) ? CLIP_OK : CLIP_ERROR_MEMORY;
 }
 
-/* prefix + decimal i + "." into `to` (CLIP_SLOT_NAME). */
-static const char *numbered(char *to, const char *prefix, size_t i) {
-    size_t used = strlen(prefix);
-    memcpy(to, prefix, used);
-    if (i >= 100) to[used++] = (char)('0' + i / 100);
-    if (i >= 10) to[used++] = (char)('0' + i / 10 % 10);
-    to[used++] = (char)('0' + i % 10);
-    to[used++] = '.';
-    to[used] = 0;
-    return to;
-}
-
 void clip_transformer_slots(clip_transformer *transformer, clip_slots *slots, const char *prefix) {
     size_t width = transformer->config.width, mlp = transformer->config.mlp;
     for (size_t i = 0; i < transformer->config.layers; i++) {
         clip_block *b = &transformer->blocks[i];
         char name[CLIP_SLOT_NAME];
-        numbered(name, prefix, i);
+        clip_slots_numbered(name, prefix, i);
         clip_slots_add_values(slots, name, "ln_1.weight", b->ln1_gain, width, 1);
         clip_slots_add_values(slots, name, "ln_1.bias", b->ln1_bias, width, 1);
         clip_slots_add_split(slots, name, "attn.in_proj_weight", 3 * width, width);

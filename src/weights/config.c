@@ -140,6 +140,22 @@ static int read_timm(const clip_json *json, int vision, clip_vision_config *v) {
            (projection == CLIP_JSON_NONE || clip_json_is(json, projection, "linear"));
 }
 
+/* A convolutional network's: how many blocks each stage has, and how many channels the stem. */
+static int read_stages(const clip_json *json, int vision, clip_vision_config *v) {
+    int layers = clip_json_get(json, vision, "layers");
+    if (!read_size(json, vision, "width", CLIP_MAX_WIDTH / 32, 64, &v->stem) ||
+        clip_json_kind_of(json, layers) != CLIP_JSON_ARRAY || clip_json_size(json, layers) != CLIP_RESNET_STAGES || v->stem % 2 ||
+        v->image_size % 32)
+        return 0;
+    int element = clip_json_first(json, layers);
+    for (int i = 0; i < CLIP_RESNET_STAGES; i++, element = clip_json_next(json, layers, element)) {
+        uint64_t blocks;
+        if (!clip_json_whole(json, element, CLIP_MAX_LAYERS, &blocks) || blocks == 0) return 0;
+        v->blocks[i] = (size_t)blocks;
+    }
+    return 1;
+}
+
 static int read_open_clip(clip_config *config, const clip_json *json, int root) {
     int vision = clip_json_get(json, root, "vision_cfg"), text = clip_json_get(json, root, "text_cfg");
     clip_vision_config *v = &config->vision;
@@ -161,6 +177,7 @@ static int read_open_clip(clip_config *config, const clip_json *json, int root) 
                   !read_size(json, text, "vocab_size", CLIP_MAX_VOCABULARY, 49408, &t->vocabulary) ||
                   !read_mlp(json, text, &t->transformer) || t->transformer.width % t->transformer.heads))
         return 0;
+    t->bidirectional |= clip_json_is(json, clip_json_get(json, text, "no_causal_mask"), "true");
     size_t end;
     if (!read_size(json, text, "eos_id", CLIP_MAX_VOCABULARY, CLIP_MAX_VOCABULARY, &end)) return 0;
     t->end = end == CLIP_MAX_VOCABULARY ? CLIP_END_IS_LARGEST : (uint32_t)end;
@@ -168,19 +185,14 @@ static int read_open_clip(clip_config *config, const clip_json *json, int root) 
     if (!read_size(json, vision, "image_size", CLIP_MAX_IMAGE, 224, &v->image_size) ||
         !read_size(json, vision, "head_width", CLIP_MAX_WIDTH, 64, &head_width))
         return 0;
+    if (clip_json_is(json, clip_json_get(json, vision, "timm_model_name"), "fastvit")) {
+        v->form = CLIP_FASTVIT;
+        return read_stages(json, vision, v) && v->stem % 16 == 0;
+    }
     if (clip_json_get(json, vision, "timm_model_name") != CLIP_JSON_NONE) return read_timm(json, vision, v);
-    int layers = clip_json_get(json, vision, "layers");
-    if (clip_json_kind_of(json, layers) == CLIP_JSON_ARRAY) {
+    if (clip_json_kind_of(json, clip_json_get(json, vision, "layers")) == CLIP_JSON_ARRAY) {
         v->form = CLIP_MODIFIED_RESNET;
-        if (!read_size(json, vision, "width", CLIP_MAX_WIDTH / 32, 64, &v->stem) ||
-            clip_json_size(json, layers) != CLIP_RESNET_STAGES || v->stem % 2 || v->image_size % 32)
-            return 0;
-        int element = clip_json_first(json, layers);
-        for (int i = 0; i < CLIP_RESNET_STAGES; i++, element = clip_json_next(json, layers, element)) {
-            uint64_t blocks;
-            if (!clip_json_whole(json, element, CLIP_MAX_LAYERS, &blocks) || blocks == 0) return 0;
-            v->blocks[i] = (size_t)blocks;
-        }
+        if (!read_stages(json, vision, v)) return 0;
         if (!read_size(json, vision, "heads", CLIP_MAX_WIDTH, v->stem * 32 / head_width, &v->heads)) return 0;
         return v->stem * 32 % v->heads == 0;
     }

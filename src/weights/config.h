@@ -32,7 +32,13 @@ typedef struct {
     float epsilon;            /* of layer normalisation */
 } clip_transformer_config;
 
-typedef enum { CLIP_VISION_TRANSFORMER, CLIP_MODIFIED_RESNET, CLIP_SIGLIP_VISION, CLIP_EFFICIENTNET_LITE } clip_vision_form;
+typedef enum {
+    CLIP_VISION_TRANSFORMER,
+    CLIP_MODIFIED_RESNET,
+    CLIP_SIGLIP_VISION,
+    CLIP_EFFICIENTNET_LITE,
+    CLIP_FASTVIT
+} clip_vision_form;
 
 typedef struct {
     size_t image_size; /* pixels a side */
@@ -41,9 +47,9 @@ typedef struct {
     /* vision transformer */
     size_t patch_size;
     clip_transformer_config transformer;
-    /* ModifiedResNet */
+    /* ModifiedResNet, FastViT */
     size_t stem;                       /* channels after the stem, "width" in OpenAI's code */
-    size_t blocks[CLIP_RESNET_STAGES]; /* bottlenecks a stage */
+    size_t blocks[CLIP_RESNET_STAGES]; /* of each stage */
     size_t heads;                      /* of the attention pool */
     /* EfficientNet-Lite */
     size_t lite;                 /* 0..4 */

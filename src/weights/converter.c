@@ -22,6 +22,7 @@ typedef struct {
 struct clip_converter {
     clip_tower_kind kind;
     clip_precision precision;
+    int leaves_table;
     buffer merges, output;
     uint64_t output_bytes, left; /* left: tensors that have not come yet */
     float *scales, *row;         /* of the tensor at hand, and one row of it; owned */
@@ -73,6 +74,7 @@ static int wanted(const clip_converter *converter, const clip_tensor *tensor, pl
     int ours = converter->kind == CLIP_VISION ? p->name.vision : p->name.text;
     int floating = tensor->dtype == CLIP_DTYPE_F32 || tensor->dtype == CLIP_DTYPE_F16 || tensor->dtype == CLIP_DTYPE_BF16;
     uint64_t elements = clip_tensor_elements(tensor, 0);
+    if (converter->leaves_table && strcmp(p->name.name, "token_embedding.weight") == 0) return 0;
     if (!ours || !floating || elements == 0 || strlen(tensor->name) > CLIP_TENSOR_NAME - 16) return 0;
     p->precision = clip_name_precision(&p->name, tensor, converter->precision);
     p->half = clip_name_is_half(&p->name, converter->precision);
@@ -243,6 +245,8 @@ void clip_converter_destroy(clip_converter *converter) {
     free(converter->row);
     free(converter);
 }
+
+void clip_converter_leave_table(clip_converter *converter) { converter->leaves_table = 1; }
 
 clip_status clip_converter_open(clip_converter *converter, uint64_t bytes) {
     if (converter->output_bytes) return CLIP_ERROR_ARGUMENT; /* one file a converter */

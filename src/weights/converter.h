@@ -10,6 +10,8 @@ typedef struct clip_converter clip_converter;
 clip_status clip_converter_create(clip_converter **out, clip_tower_kind kind, clip_precision precision, const char *merges,
                                   size_t merges_length);
 void clip_converter_destroy(clip_converter *converter);
+/* Before a file is opened: the table of token embeddings is left out, see clip_tower_defer_table. */
+void clip_converter_leave_table(clip_converter *converter);
 clip_status clip_converter_open(clip_converter *converter, uint64_t bytes);
 int clip_converter_want(const clip_converter *converter, uint64_t *offset, uint64_t *length);
 /* Takes bytes as clip_tower_push does; what they became is then at clip_converter_output until the next push. */

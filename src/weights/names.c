@@ -151,7 +151,10 @@ int clip_name_is_inert(const clip_tensor_name *name) {
 }
 
 int clip_name_is_half(const clip_tensor_name *name, clip_precision asked) {
-    return asked != CLIP_F32 && ends(name->name, "conv_dw.weight");
+    static const char *const FEW[] = {"conv_dw.weight", ".conv.weight", "pos_enc.weight", ".se.fc1.weight", ".se.fc2.weight"};
+    for (size_t i = 0; i < sizeof FEW / sizeof *FEW && asked != CLIP_F32; i++)
+        if (name->vision && ends(name->name, FEW[i])) return 1;
+    return 0;
 }
 
 clip_precision clip_name_precision(const clip_tensor_name *name, const clip_tensor *tensor, clip_precision asked) {

@@ -24,7 +24,8 @@ void clip_name_canonical(clip_tensor_name *out, const char *name);
  * embeddings, and the few weights of depthwise convolutions and of a stem f32. The towers' layouts follow the same rule. */
 clip_precision clip_name_precision(const clip_tensor_name *name, const clip_tensor *tensor, clip_precision asked);
 
-/* Whether what stays f32 travels as f16, which is exact enough for it: depthwise convolutions of a quantized model. */
+/* Whether what stays f32 travels as f16, which is exact enough for it: of a quantized model depthwise convolutions, those that others
+ * are added to when it is loaded, and squeeze-and-excite's. */
 int clip_name_is_half(const clip_tensor_name *name, clip_precision asked);
 
 #endif

@@ -57,6 +57,17 @@ void clip_slots_set_kernel(clip_slots *slots, size_t kernel) {
     if (slots->count) slots->slots[slots->count - 1].kernel = kernel;
 }
 
+const char *clip_slots_numbered(char *to, const char *prefix, size_t i) {
+    size_t used = strlen(prefix);
+    memcpy(to, prefix, used);
+    if (i >= 100) to[used++] = (char)('0' + i / 100);
+    if (i >= 10) to[used++] = (char)('0' + i / 10 % 10);
+    to[used++] = (char)('0' + i % 10);
+    to[used++] = '.';
+    to[used] = 0;
+    return to;
+}
+
 clip_slot *clip_slots_find(const clip_slots *slots, const char *name) {
     for (size_t i = 0; i < slots->count; i++)
         if (strcmp(slots->slots[i].name, name) == 0) return &slots->slots[i];

@@ -15,7 +15,7 @@
 #include "compute/linear.h"
 #include "weights/safetensors.h"
 
-#define CLIP_SLOT_NAME 64 /* bytes */
+#define CLIP_SLOT_NAME 96 /* bytes */
 
 typedef enum {
     CLIP_SLOT_VALUES, /* f32 (rows, columns) at values */
@@ -63,6 +63,9 @@ void clip_slots_add_split_of(clip_slots *slots, const char *prefix, const char *
 
 /* The slot that was added last is a convolution's. */
 void clip_slots_set_kernel(clip_slots *slots, size_t kernel);
+
+/* prefix + decimal i, below 1000, + "." into `to` (CLIP_SLOT_NAME). */
+const char *clip_slots_numbered(char *to, const char *prefix, size_t i);
 
 /* The slot for a tensor's name as names.h canonicalises it, or NULL. */
 clip_slot *clip_slots_find(const clip_slots *slots, const char *name);

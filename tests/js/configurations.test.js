@@ -144,10 +144,9 @@ describe("OpenCLIP's settings that change the answer", () => {
   });
   /** @type {[string, (json: any) => void][]} */
   const cases = [
-    ['timm_model_name', j => (j.model_cfg.vision_cfg.timm_model_name = 'fastvit_mci2')],
+    ['timm_model_name', j => (j.model_cfg.vision_cfg.timm_model_name = 'fastvit_mci3')],
     ['hf_model_name', j => (j.model_cfg.text_cfg.hf_model_name = 'someone/gpt-of-tomorrow')],
     ['multimodal_cfg', j => (j.model_cfg.multimodal_cfg = { width: 512 })],
-    ['no_causal_mask', j => (j.model_cfg.text_cfg.no_causal_mask = true)],
     ['pool_type', j => (j.model_cfg.text_cfg.pool_type = 'last')],
     ['pool_type', j => (j.model_cfg.vision_cfg.pool_type = 'avg')],
     ['ls_init_value', j => (j.model_cfg.vision_cfg.ls_init_value = 1e-5)],

@@ -52,6 +52,7 @@ const OPTIONS = {
     threads: whole(16),
     workers: whole(16),
     cache: kind("true, false or 'refresh'", value => typeof value === 'boolean' || value === 'refresh'),
+    vocabulary: oneOf(['needed', 'idle', 'all']),
     worker: kind('an address, a function or false', value => isAddress(value) || typeof value === 'function' || value === false),
     wasm: kind('an address, bytes or a WebAssembly.Module', value => isAddress(value) || (typeof value === 'object' && value !== null)),
     assets: kind('an address', isAddress),

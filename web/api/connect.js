@@ -61,7 +61,7 @@ function capacity() {
  */
 export async function connect(
   source,
-  { dtype, threads, cache, worker, workers, wasm, readers, assets, maxPixels: pixels, maxMemory: memory },
+  { dtype, threads, cache, vocabulary, worker, workers, wasm, readers, assets, maxPixels: pixels, maxMemory: memory },
   warn,
   { modules, startWorker, address, local },
 ) {
@@ -80,6 +80,7 @@ export async function connect(
   const open = {
     dtype,
     cache,
+    vocabulary,
     bounds,
     threads: chosen.threads,
     wasm: compile(where).catch(() => where),

@@ -25,6 +25,8 @@
  * @property {number} [workers] 1 to 16: how many at most work on a batch, each with the model in its own memory; by default as many as
  *   the machine has cores, at most 8, and no more than a quarter of its memory has room for
  * @property {boolean | 'refresh'} [cache] false: keep nothing in IndexedDB; 'refresh': ask whether the model changed since it was kept
+ * @property {'needed' | 'idle' | 'all'} [vocabulary] when the embeddings of tokens come, where the server gives parts of files and there
+ *   are many: with the first text that needs each, also the others while nothing else is to be done, or all with the text tower
  * @property {string | URL | (() => Worker) | false} [worker] where the worker's script is, if not beside this one, or how to start
  *   it; false: none, as in a worker of your own
  * @property {string | URL | WebAssembly.Module | ArrayBuffer} [wasm] the module, if not beside this script

@@ -1,8 +1,12 @@
 /** convert: a model in any form to our own, as it streams: memory does not grow with the model. */
 import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { LARGE_TABLE, SUM, readForeign, readOwn, rowsOfBlock, sumsOf } from '../models/rows.js';
+import { F32, TokenTable } from '../engine/token-table.js';
 import { Chunks } from '../models/download.js';
+import { isPacked } from '../engine/readers.js';
 import { Engine } from '../engine/engine.js';
 import { ClipError } from '../error.js';
 import { ChunkSink } from '../models/loader.js';
@@ -17,6 +21,12 @@ import { Usage, finishProgress, oneOf, showProgress } from './terminal.js';
 
 /** @typedef {import('../models/model.js').Manifest} Manifest */
 /** @typedef {import('../engine/tower.js').TowerKind} TowerKind */
+/** @typedef {import('../models/rows.js').RowReader} RowReader */
+/** A table of token embeddings in a file of its own. @typedef {{ source: import('../models/sources/source.js').Source,
+ *  entry: Extract<import('../models/rows.js').RowsEntry, { file: string }> }} Apart */
+
+/** Bytes of a tokenizer that travels packed. */
+const LARGE_TOKENIZER = 4 << 20;
 
 /** @param {import('../models/sources/source.js').Source} source @param {string} name */
 async function mergesInside(source, name) {
@@ -28,17 +38,71 @@ async function mergesInside(source, name) {
 }
 
 /**
- * @param {Engine} engine @param {View} view @param {string} config @param {TowerKind} kind
- * @param {import('../engine/engine.js').Dtype} dtype @param {Uint8Array | null} merges @param {string} path
+ * Reads what is to be converted: what could never load is not converted.
+ * @param {Engine} engine @param {View} view @param {string} config @param {TowerKind} kind @param {Apart | null} apart
+ * @returns {Promise<RowReader | null>} what the table of token embeddings is read from
  */
-async function convertTower(engine, view, config, kind, dtype, merges, path) {
-  // what could never load is not converted
+async function look(engine, view, config, kind, apart) {
   const sketch = engine.sketchTower(kind, config);
   try {
+    const table = kind === 'text' ? new TokenTable(sketch) : null;
+    if (apart) table?.defer();
     sketch.open(view.bytes, view.label);
     view.pushHeader(sketch);
+    if (table && apart) return await readOwn(apart.source, apart.entry, { rows: table.rows, rowBytes: table.width * 4, dtype: F32 });
+    return table?.place ? readForeign(view, table.place) : null;
   } finally {
     sketch.free();
+  }
+}
+
+/** Writes the table of token embeddings into a file of its own, see rows.js.
+ * @param {import('../engine/tower.js').Tower} tower of the wanted precision @param {RowReader} reader @param {string} path */
+async function convertTable(tower, reader, path) {
+  const table = new TokenTable(tower);
+  table.defer();
+  const block = rowsOfBlock(table.rowBytes);
+  const sums = [];
+  const head = Math.ceil(table.rows / block) * SUM;
+  const output = await open(`${path}.part`, 'w');
+  const step = Math.ceil((4 << 20) / table.rowBytes / block) * block;
+  try {
+    for (let first = 0; first < table.rows; first += step) {
+      const count = Math.min(step, table.rows - first);
+      table.set(reader.dtype, first, count, await reader.read(first, count));
+      const rows = table.get(first, count);
+      sums.push(/** @type {Uint8Array} */ (await sumsOf(rows, block * table.rowBytes)));
+      await output.write(rows, 0, rows.length, head + first * table.rowBytes);
+    }
+    const all = Buffer.concat(sums);
+    await output.write(all, 0, head, 0);
+    await output.close();
+    await rename(`${path}.part`, path);
+    const sha256 = createHash('sha256').update(all).digest('hex');
+    return { block, file: basename(path), bytes: head + table.rows * table.rowBytes, sha256 };
+  } finally {
+    await output.close().catch(() => {});
+    await rm(`${path}.part`, { force: true });
+  }
+}
+
+/**
+ * @param {Engine} engine @param {View} view @param {string} config @param {TowerKind} kind
+ * @param {import('../engine/engine.js').Dtype} dtype @param {Uint8Array | null} merges @param {string} path
+ * @param {Apart | null} apart
+ */
+async function convertTower(engine, view, config, kind, dtype, merges, path, apart) {
+  const reader = await look(engine, view, config, kind, apart);
+  let rows;
+  if (reader) {
+    const tower = engine.openTower(kind, config, dtype);
+    try {
+      const table = new TokenTable(tower);
+      if (apart || table.rows * table.rowBytes >= LARGE_TABLE)
+        rows = await convertTable(tower, reader, path.replace(/\.safetensors$/, '.rows'));
+    } finally {
+      tower.free();
+    }
   }
   const sink = new ChunkSink(CHUNK);
   /** @type {string[]} */
@@ -53,6 +117,7 @@ async function convertTower(engine, view, config, kind, dtype, merges, path) {
     }
   };
   try {
+    if (rows) converter.leaveTable();
     converter.open(view.bytes, view.label);
     await feedView(
       converter,
@@ -67,7 +132,8 @@ async function convertTower(engine, view, config, kind, dtype, merges, path) {
     if (sink.total !== converter.bytes) throw new ClipError('missing-tensor', `${view.label}: the ${kind} tower is not complete.`);
     await output.close();
     await rename(`${path}.part`, path);
-    return { bytes: sink.total, chunk: CHUNK, sha256: hashes, logitScale: converter.logitScale, logitBias: converter.logitBias };
+    const made = { bytes: sink.total, chunk: CHUNK, sha256: hashes, ...(rows && { rows }) };
+    return { ...made, logitScale: converter.logitScale, logitBias: converter.logitBias };
   } finally {
     await output.close().catch(() => {});
     await rm(`${path}.part`, { force: true });
@@ -106,14 +172,18 @@ export async function convert(values, [folder, ...more]) {
     const own = manifest.towers[kind]?.f32?.file;
     const from = weights ? weights[kind] : own ? { form: /** @type {const} */ ('safetensors'), files: [own] } : null;
     if (!from) throw new ClipError('no-weights', `${folder} has no weights of the ${kind} tower to convert from (f32).`);
-    const merges = kind === 'text' ? (foreign ?? (own ? await mergesInside(source, own) : null)) : null;
+    const list = kind === 'text' ? (foreign ?? (own ? await mergesInside(source, own) : null)) : null;
+    // what a visitor fetches once is unpacked at each visit: worth it for hundreds of thousands of pieces only
+    const merges = list && list.length > LARGE_TOKENIZER && !isPacked(list) ? gzipSync(list) : list;
     const view = await View.open(engine, source, from);
     const file = `${kind}.${dtype}.safetensors`;
+    const rows = weights ? undefined : manifest.towers[kind]?.f32?.rows;
+    const apart = rows && 'file' in rows ? { source, entry: rows } : null;
     const {
       logitScale: scale,
       logitBias: bias,
       ...made
-    } = await convertTower(engine, view, config, kind, dtype, merges || null, join(output, file));
+    } = await convertTower(engine, view, config, kind, dtype, merges || null, join(output, file), apart);
     view.free();
     logitScale ||= scale;
     logitBias ||= bias;

@@ -14,7 +14,7 @@ import { ClipError } from '../error.js';
 import { Aside } from './aside.js';
 import { Instance } from './instance.js';
 import { Pictures } from './pictures.js';
-import { Readers, isKept } from './readers.js';
+import { Readers, isKept, isPacked, unpacked } from './readers.js';
 import { Converter, STAGING, Tokenizer, Tower } from './tower.js';
 import { compile } from './wasm.js';
 
@@ -177,8 +177,9 @@ export class Engine {
     });
   }
 
-  /** @param {Uint8Array} merges a text of merges, or what a TokenizerReader made @returns {Promise<Tokenizer>} */
-  async tokenizer(merges) {
+  /** @param {Uint8Array} given a text of merges, or what a TokenizerReader made, which may be gzip @returns {Promise<Tokenizer>} */
+  async tokenizer(given) {
+    const merges = isPacked(given) ? await unpacked(given) : given;
     return isKept(merges) ? (await this.readers()).openTokenizer(merges) : this.openTokenizer(merges);
   }
 

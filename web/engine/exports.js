@@ -35,10 +35,16 @@
  * @property {(tower: i32, rgb: i32, count: i32, embeddings: i32) => i32} vision_encode
  * @property {(tower: i32, pixels: i32, count: i32, embeddings: i32) => i32} vision_encode_pixels
  * @property {(tower: i32, ids: i32, lengths: i32, count: i32, embeddings: i32) => i32} text_encode
+ * @property {(tower: i32) => i32} tower_defer_table
+ * @property {(tower: i32, out: i32) => i32} table_describe
+ * @property {(tower: i32, ids: i32, count: i32, missing: i32) => i32} table_missing
+ * @property {(tower: i32, dtype: i32, first: i32, count: i32, bytes: i32) => i32} table_set
+ * @property {(tower: i32, first: i32, count: i32, bytes: i32) => i32} table_get
  * @property {(x: i32, a: i32, y: i32, b: i32, width: i32, cosines: i32) => void} similarity
  * @property {(values: i32, count: i32, scale: f32) => void} softmax
  * @property {(out: i32, kind: i32, precision: i32, merges: i32, length: i32) => i32} converter_create
  * @property {(converter: i32) => void} converter_destroy
+ * @property {(converter: i32) => void} converter_leave_table
  * @property {(converter: i32, bytes: f64) => i32} converter_open
  * @property {(converter: i32, range: i32) => i32} converter_want
  * @property {(converter: i32, bytes: i32, length: i32) => i32} converter_push

@@ -19,6 +19,32 @@ const KEPT = UTF8.encode('TKW1');
 /** @param {Uint8Array} bytes */
 export const isKept = bytes => KEPT.every((byte, i) => bytes[i] === byte);
 
+/** Bytes of a kept form at most. */
+const MOST = 256 << 20;
+
+/** @param {Uint8Array} bytes */
+export const isPacked = bytes => bytes[0] === 0x1f && bytes[1] === 0x8b;
+
+/** A tokenizer that travelled as gzip. @param {Uint8Array} bytes @returns {Promise<Uint8Array>} */
+export async function unpacked(bytes) {
+  const stream = new Blob([/** @type {BlobPart} */ (bytes)]).stream().pipeThrough(new DecompressionStream('gzip'));
+  const reader = stream.getReader();
+  /** @type {Uint8Array[]} */
+  const pieces = [];
+  let length = 0;
+  try {
+    for (let read; !(read = await reader.read()).done; pieces.push(read.value)) {
+      length += read.value.length;
+      if (length > MOST) throw new RangeError('it is too large');
+    }
+  } catch (error) {
+    throw new ClipError('bad-tokenizer', `The tokenizer cannot be unpacked: ${/** @type {Error} */ (error).message}`, error);
+  }
+  const all = new Uint8Array(length);
+  pieces.reduce((at, piece) => (all.set(piece, at), at + piece.length), 0);
+  return all;
+}
+
 export class Readers {
   /** @param {ReadersSource | undefined} wasm */
   static async create(wasm) {

@@ -192,6 +192,11 @@ export class Converter extends Reader {
     if (length) this.write(instance.u8(output, length));
   }
 
+  /** Before a file is opened: leaves a text tower's table of token embeddings out. */
+  leaveTable() {
+    this.engine.instance.call('converter_leave_table', this.handle);
+  }
+
   /** Size of the converted file; 0 until the source's header was pushed. */
   get bytes() {
     return this.engine.instance.call('converter_bytes', this.handle);

@@ -14,7 +14,9 @@ import { changed } from './sources/source.js';
 import { readModel } from './forms/repository.js';
 import { CHUNK, DTYPES, checkSizes, configOf } from './model.js';
 import { exclusively } from './lock.js';
+import { Rows, isApart, prefixOf, readForeign, rowsOfBlock } from './rows.js';
 import { rawPrefix } from './store.js';
+import { TokenTable } from '../engine/token-table.js';
 import { findTokenizer } from './tokenizer-files.js';
 
 /** @typedef {import('../engine/engine.js').Engine} Engine */
@@ -31,7 +33,7 @@ import { findTokenizer } from './tokenizer-files.js';
 /** Bytes of a description at most, tokenizer's files included. */
 const SMALL = 64 << 20;
 /** Errors that say nothing about what the files hold. @type {import('../error.js').ClipErrorCode[]} */
-const HARMLESS = ['network', 'out-of-memory', 'crashed', 'disposed'];
+const HARMLESS = ['network', 'not-fetched', 'out-of-memory', 'crashed', 'disposed'];
 
 export class Loader {
   /**
@@ -55,6 +57,9 @@ export class Loader {
     this.prefixes = new Map();
     /** What weights are wanted for, where there are several files. @type {Dtype | undefined} */
     this.dtype = undefined;
+    /** Which rows of its table of token embeddings come with a text tower, where they can travel apart: all, or none before texts need
+     *  them. @type {'all' | 'needed'} */
+    this.vocabulary = 'all';
     /** The folder of its tokenizer's files. */
     this.folder = '';
     /** What its texts go through first. @type {string | undefined} */
@@ -228,21 +233,32 @@ export class Loader {
 
   /**
    * @param {Engine} engine @param {TowerKind} kind @param {Dtype} dtype @param {Watch} watch
-   * @returns {Promise<{ tower: Tower, tokenizer: Tokenizer | null }>} a tokenizer for text towers, if the model has one
+   * @returns {Promise<{ tower: Tower, tokenizer: Tokenizer | null, rows: Rows | null }>} a tokenizer for text towers, if the model has
+   *   one; rows, where texts may need some that are not there
    */
   async load(engine, kind, dtype, watch) {
-    return exclusively(this.store && `clip-wasm ${this.source.id} ${kind} ${dtype}`, watch.signal, async () => {
-      const before = new Map(this.source.versions);
-      try {
-        return await this.#load(engine, kind, dtype, watch);
-      } catch (error) {
-        if (!(error instanceof ClipError) || error.code === 'model-changed') throw error;
-        if (error.code === 'aborted') throw error;
-        this.source.versions = before; // of this attempt nothing is believed
-        if (HARMLESS.includes(error.code) || !(await this.#hasChanged(watch.signal))) throw error;
-        throw changed(this.source.id);
-      }
-    });
+    const lock = this.store && `clip-wasm ${this.source.id} ${kind} ${dtype}`;
+    return exclusively(lock, watch.signal, () => this.#believing(watch.signal, () => this.#load(engine, kind, dtype, watch)));
+  }
+
+  /** Sees to it that a tower has the rows of some texts. @param {Rows} rows @param {Iterable<number>} ids @param {Watch} watch */
+  async need(rows, ids, watch) {
+    await this.#believing(watch.signal, () => rows.need(ids, watch));
+  }
+
+  /** Whatever fails because the model has changed fails with that. @template T @param {AbortSignal | undefined} signal
+   *  @param {() => Promise<T>} work @returns {Promise<T>} */
+  async #believing(signal, work) {
+    const before = new Map(this.source.versions);
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof ClipError) || error.code === 'model-changed') throw error;
+      if (error.code === 'aborted') throw error;
+      this.source.versions = before; // of this attempt nothing is believed
+      if (HARMLESS.includes(error.code) || !(await this.#hasChanged(signal))) throw error;
+      throw changed(this.source.id);
+    }
   }
 
   /** Whether the description is no longer what the source says. @param {AbortSignal} [signal] */
@@ -265,7 +281,7 @@ export class Loader {
   }
 
   /** @param {Engine} engine @param {TowerKind} kind @param {Dtype} dtype @param {Watch} watch
-   *  @returns {Promise<{ tower: Tower, tokenizer: Tokenizer | null }>} */
+   *  @returns {Promise<{ tower: Tower, tokenizer: Tokenizer | null, rows: Rows | null }>} */
   async #load(engine, kind, dtype, watch) {
     const latest = this.record && (await this.store?.getModel(this.source.id).catch(() => null));
     if (latest && this.record) this.#adopt(this.record, latest);
@@ -273,6 +289,7 @@ export class Loader {
     try {
       let own = this.ownFile(kind, dtype);
       let merges = null;
+      let rows = null;
       try {
         if (own) await this.#loadOwn(engine, tower, own, watch);
       } catch (error) {
@@ -283,16 +300,49 @@ export class Loader {
         tower.free();
         tower = engine.openTower(kind, this.config, dtype);
       }
-      if (!own) merges = await this.#loadForeign(engine, tower, dtype, watch);
+      if (own?.rows) rows = this.#rows(engine, tower, own, dtype);
+      else if (!own) ({ merges, rows } = await this.#loadForeign(engine, tower, dtype, watch));
+      if (this.vocabulary === 'all') await rows?.all(watch);
       checkSizes(tower.info, this.manifest.preprocess);
       if (kind === 'text') merges ??= tower.takeMerges();
       const tokenizer = merges && (await engine.tokenizer(merges));
       if (tokenizer) checkVocabulary(tokenizer, tower.info.vocabulary, this.manifest.config);
-      return { tower, tokenizer };
+      return { tower, tokenizer, rows };
     } catch (error) {
       tower.free();
       throw error;
     }
+  }
+
+  /** The rows of a table that is apart. @param {Engine} engine @param {Tower} tower whose table is deferred @param {TowerFile} file
+   *  @param {Dtype} dtype */
+  #rows(engine, tower, file, dtype) {
+    const { source, store } = this;
+    const entry = /** @type {import('./rows.js').RowsEntry} */ (file.rows);
+    const foreign = async (/** @type {AbortSignal | undefined} */ signal) => {
+      const view = await this.#view(engine, 'text', dtype, signal);
+      const sketch = engine.sketchTower('text', this.config);
+      try {
+        sketch.open(view.bytes, view.label);
+        view.pushHeader(sketch);
+        const place = new TokenTable(sketch).place;
+        if (!place) throw changed(source.id);
+        return readForeign(view, place);
+      } finally {
+        sketch.free();
+      }
+    };
+    const stay = Object.values(this.manifest.towers.text ?? {}).map(own => prefixOf(source.id, own));
+    store?.deleteRows(source.id, [...stay, prefixOf(source.id, file)]).catch(() => {});
+    return new Rows(new TokenTable(tower), {
+      entry,
+      name: 'file' in entry ? entry.file : file.file,
+      source,
+      prefix: prefixOf(source.id, file),
+      keeper: this.#keeper(engine),
+      foreign: 'file' in entry ? undefined : foreign,
+      onUnstored: this.onUnstored,
+    });
   }
 
   /** @param {Engine} engine @returns {import('./download.js').Keeper | null} */
@@ -329,6 +379,7 @@ export class Loader {
       ...watch,
       onUnstored: this.onUnstored,
     });
+    if (file.rows) new TokenTable(tower).defer();
     tower.open(bytes, file.file);
     await feed(tower, chunks);
     tower.finish();
@@ -413,36 +464,52 @@ export class Loader {
     return prefix;
   }
 
-  /** @param {Engine} engine @param {Tower} tower @param {Dtype} dtype @param {Watch} watch */
+  /** @param {Engine} engine @param {Tower} tower @param {Dtype} dtype @param {Watch} watch
+   *  @returns {Promise<{ merges: Uint8Array | null, rows: Rows | null }>} */
   async #loadForeign(engine, tower, dtype, watch) {
     const view = await this.#view(engine, tower.kind, dtype, watch.signal);
     const merges = tower.kind === 'text' ? await this.#merges(engine, tower, watch) : null;
     tower.open(view.bytes, view.label);
     view.pushHeader(tower); // so that what does not fit is known before weights travel
+    const apart = this.#defer(tower, view);
     // a text tower without a tokenizer may get one: the next visit asks again
     const keeps = this.store && globalThis.crypto?.subtle && (tower.kind === 'vision' || merges);
     if (!keeps) {
+      if (apart) tower.open(view.bytes, view.label);
       await this.#feed(engine, tower, view, watch, false);
       tower.finish();
       await this.#confirm(watch.signal);
       if (tower.info.logitScale > 0) this.manifest.logit_scale = tower.info.logitScale;
       if (tower.info.logitBias) this.manifest.logit_bias = tower.info.logitBias;
-      return merges;
+      const file = { file: view.label, bytes: 0, chunk: CHUNK, sha256: [], rows: apart };
+      return { merges, rows: apart ? this.#rows(engine, tower, file, dtype) : null };
     }
     // pieces of other versions
     const [first, ...more] = view.files;
     if (!more.length) await this.store?.deleteRaw(this.source.id, this.#rawPrefix(first.name, first.file)).catch(() => {});
-    await this.#convert(engine, tower, dtype, view, merges, watch);
-    return null;
+    const file = await this.#convert(engine, tower, dtype, view, merges, watch, apart);
+    return { merges: null, rows: apart ? this.#rows(engine, tower, file, dtype) : null };
+  }
+
+  /** Leaves the table of token embeddings to later, if it is a text tower's that can travel apart. @param {Tower} tower that has read the
+   *  header @param {View} view @returns {import('./rows.js').RowsEntry | undefined} */
+  #defer(tower, view) {
+    if (tower.kind !== 'text' || this.vocabulary === 'all') return undefined;
+    const table = new TokenTable(tower);
+    const { place, rows } = table;
+    if (!place || !isApart(this.source, view, place, rows)) return undefined;
+    table.defer();
+    return { block: rowsOfBlock(place.rowBytes), version: view.files.map(({ file }) => file.version).join() };
   }
 
   /**
    * Fetches foreign files, keeping their pieces meanwhile, so that a download that dies goes on where it stopped; what the
    * converter makes of them goes to the tower and to the store, and the pieces are forgotten.
    * @param {Engine} engine @param {Tower} tower @param {Dtype} dtype @param {View} view
-   * @param {Uint8Array | null} merges @param {Watch} watch
+   * @param {Uint8Array | null} merges @param {Watch} watch @param {import('./rows.js').RowsEntry} [apart] of a table that is left out
+   * @returns {Promise<TowerFile>}
    */
-  async #convert(engine, tower, dtype, view, merges, watch) {
+  async #convert(engine, tower, dtype, view, merges, watch, apart) {
     const store = /** @type {Store} */ (this.store);
     const name = `${tower.kind}.${dtype}.safetensors`;
     /** @type {string[]} */
@@ -467,6 +534,7 @@ export class Loader {
       });
     };
     try {
+      if (apart) converter.leaveTable();
       converter.open(view.bytes, view.label);
       await this.#feed(engine, converter, view, watch, true, async () => {
         for (const bytes of sink.take()) await keep(bytes);
@@ -480,11 +548,12 @@ export class Loader {
     tower.finish();
     checkSizes(tower.info, this.manifest.preprocess);
     await this.#confirm(watch.signal);
-    const file = { file: name, bytes: sink.total, chunk: CHUNK, sha256: hashes };
-    if (unstored || !this.record) return;
+    const file = { file: name, bytes: sink.total, chunk: CHUNK, sha256: hashes, ...(apart && { rows: apart }) };
+    if (unstored || !this.record) return file;
     this.manifest.towers[tower.kind] = { ...this.manifest.towers[tower.kind], [dtype]: file };
     await this.#keep(file);
     await store.deleteRaw(this.source.id).catch(() => {});
+    return file;
   }
 
   /** The list of merges, whole, or null where there is none. @param {Engine} engine @param {Tower} tower @param {Watch} watch */

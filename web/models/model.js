@@ -12,7 +12,8 @@ import { sumOfText } from './sum.js';
 /** @typedef {import('../engine/tower.js').TowerKind} TowerKind */
 /** @typedef {import('./sources/source.js').Source} Source */
 
-/** A file of our form. @typedef {{ file: string, bytes: number, chunk: number, sha256: string[] }} TowerFile */
+/** A file of our form; rows: where a text tower's table of token embeddings is, if not in it.
+ *  @typedef {{ file: string, bytes: number, chunk: number, sha256: string[], rows?: import('./rows.js').RowsEntry }} TowerFile */
 /** @typedef {Partial<Record<Dtype, TowerFile>>} TowerFiles */
 /** @typedef {import('./forms/preprocess.js').Preprocess} Preprocess */
 
@@ -123,6 +124,14 @@ export function checkManifest(value, label = 'clip.json') {
         `${at}.sha256" has an entry that is not 64 hexadecimal digits`,
       );
       kept[dtype] = { file: f.file, bytes: f.bytes, chunk: f.chunk, sha256: [...f.sha256] };
+      if (f.rows === undefined) continue;
+      const { block, file, bytes, sha256, version } = isObject(f.rows) ? f.rows : {};
+      const own = isFileName(file) && isWhole(bytes, 17, MAX_BYTES) && /^[0-9a-f]{64}$/.test(sha256);
+      need(
+        kind === 'text' && isWhole(block, 1, 1 << 20) && (own || typeof version === 'string'),
+        `${at}.rows" does not say where rows are`,
+      );
+      kept[dtype].rows = own ? { block, file, bytes, sha256 } : { block, version };
     }
   }
   const { name, license, origin, config, preprocess, logit_scale, logit_bias, concepts, knowledge, kinds } = m;
@@ -167,4 +176,4 @@ export function checkSizes(info, preprocess) {
 /** What tells one text tower from another, in the keys of the labels that it embedded: its weights, and how they are used.
  * @param {TowerFile} file @param {string} config of the model */
 export const fingerprint = (file, config) =>
-  `${sumOfText(config)} ${sumOfText(file.sha256.join())}${file.sha256.map(hash => hash.slice(0, 4)).join('')}`;
+  `${sumOfText(config + (file.rows ? JSON.stringify(file.rows) : ''))} ${sumOfText(file.sha256.join())}${file.sha256.map(hash => hash.slice(0, 4)).join('')}`;

@@ -14,6 +14,7 @@
  * A database that does not answer is as good as none: after 5 s every request is an error, and so are all later ones, at once.
  */
 import { checkManifest } from './model.js';
+import { rowsPrefix } from './rows.js';
 import { sumOf } from './sum.js';
 
 /** @typedef {import('./model.js').Manifest} Manifest */
@@ -252,12 +253,13 @@ export class Store {
         const known = models.get(record.id) ?? models.set(record.id, { record, unfinished: new Set() }).get(record.id);
         if (known && whole) known.record = record;
       }
+      const rows = await this.#rowBytes(transaction.objectStore('chunks'), [...models.keys()]);
       const sizes = await this.#unfinished(transaction.objectStore('chunks'), [...models.keys()], values, there);
       return [...models.values()].map(({ record: { id, manifest, files, saved } }) => {
         const kept = Object.values(manifest.towers)
           .flatMap(tower => Object.values(tower))
           .filter(file => Object.hasOwn(files, file.file));
-        const bytes = kept.reduce((sum, file) => sum + file.bytes, 0);
+        const bytes = kept.reduce((sum, file) => sum + file.bytes, 0) + (rows.get(id) ?? 0);
         return {
           id,
           name: manifest.name,
@@ -268,6 +270,16 @@ export class Store {
         };
       });
     });
+  }
+
+  /** Bytes of each model's rows of token embeddings. @param {IDBObjectStore} chunks @param {string[]} ids */
+  async #rowBytes(chunks, ids) {
+    /** @param {string} id @returns {Promise<[string, number]>} */
+    const bytesOf = async id => {
+      const kept = await result(chunks.getAll(startingWith(rowsPrefix(id))));
+      return [id, kept.reduce((sum, value) => sum + (value?.bytes?.size ?? value?.bytes?.byteLength ?? 0), 0)];
+    };
+    return new Map(await Promise.all(ids.map(bytesOf)));
   }
 
   /** Bytes of each model's chunks that belong to no file that is kept. @param {IDBObjectStore} chunks @param {string[]} ids
@@ -311,6 +323,7 @@ export class Store {
       models.delete(startingWith(pendingKey(id)));
     });
     await this.deleteRaw(id);
+    await this.deleteRows(id);
     await this.#delete('labels', startingWith(labelPrefix(id)));
     return known;
   }
@@ -322,6 +335,16 @@ export class Store {
       const chunks = this.#in('chunks', 'readwrite');
       const keys = /** @type {string[]} */ (await result(chunks.getAllKeys(startingWith(rawPrefix(id)))));
       for (const key of keys) if (!key.startsWith(but)) chunks.delete(key);
+      await done(chunks.transaction);
+    });
+  }
+
+  /** Forgets a model's rows of token embeddings. @param {string} id @param {string[]} [but] keys that begin so stay */
+  async deleteRows(id, but = []) {
+    await this.#ask(async () => {
+      const chunks = this.#in('chunks', 'readwrite');
+      const keys = /** @type {string[]} */ (await result(chunks.getAllKeys(startingWith(rowsPrefix(id)))));
+      for (const key of keys) if (!but.some(prefix => key.startsWith(prefix))) chunks.delete(key);
       await done(chunks.transaction);
     });
   }

@@ -34,6 +34,7 @@ import { Store, labelPrefix } from '../models/store.js';
  * @property {number} [threads]
  * @property {import('../engine/instance.js').SpawnThread} [spawn]
  * @property {boolean | 'refresh'} [cache]
+ * @property {'needed' | 'idle' | 'all'} [vocabulary] when rows of a text tower's table of token embeddings come that can travel apart
  * @property {Snapshot | null} [snapshot] of a session with the same source, dtype and module: this one begins as its copy
  * @property {import('../engine/aside.js').StartAside} [aside] where there are workers: large pictures are read in one
  * @property {import('../engine/pictures.js').Bounds} [bounds] of a picture
@@ -66,8 +67,8 @@ const TEXT_BATCH = 64;
 /** At 2 KB each. */
 const LABELS_IN_MEMORY = 20_000;
 
-/** Lets messages (an abort) come in between two steps of long work. @returns {Promise<void>} */
-const breathe = () => new Promise(resolve => setTimeout(resolve, 0));
+/** Lets messages (an abort) come in between two steps of long work. @param {number} [ms] @returns {Promise<void>} */
+const breathe = (ms = 0) => new Promise(resolve => setTimeout(resolve, ms));
 
 /** @param {Float32Array} vector changed in place */
 export function normalize(vector) {
@@ -116,15 +117,18 @@ export class Session {
     this.warned = new Set();
     /** @type {Map<string, Float32Array>} */
     this.labels = new Map();
-    /** @type {{ vision?: Promise<{ tower: Tower }>, text?: Promise<{ tower: Tower, tokenizer: Tokenizer | null }> }} */
+    /** @type {{ vision?: Promise<{ tower: Tower }>, text?: Promise<{ tower: Tower, tokenizer: Tokenizer | null, rows: import('../models/rows.js').Rows | null }> }} */
     this.towers = {};
+    /** Calls at work. */
+    this.busy = 0;
     /** Whether callers have embeddings of the model as it is now. */
     this.gave = false;
   }
 
   /** @param {SessionOptions} options @param {SessionWatch} watch */
-  async #open({ wasm, readers, threads = 1, spawn, aside, cache = true, snapshot }, watch) {
+  async #open({ wasm, readers, threads = 1, spawn, aside, cache = true, snapshot, vocabulary = 'needed' }, watch) {
     this.onWarning = watch.onWarning;
+    this.vocabulary = vocabulary;
     if (snapshot) {
       this.engine = await Engine.copy(wasm, snapshot);
       this.engine.readersSource = readers;
@@ -148,6 +152,7 @@ export class Session {
       error => this.#unstored(error),
       ({ message }) => this.#warn(new ClipError('not-refreshed', `The model as it was kept is used: ${message}`)),
     );
+    this.loader.vocabulary = vocabulary === 'all' ? 'all' : 'needed';
     const [made, opened] = await Promise.allSettled([
       engine,
       this.loader.open({ refresh: cache === 'refresh', dtype: this.dtype, signal: watch.signal }),
@@ -217,12 +222,26 @@ export class Session {
 
   /** @template {'vision' | 'text'} K @param {K} kind @param {SessionWatch} watch @returns {Promise<NonNullable<Session['towers'][K]>>} */
   async #tower(kind, watch) {
-    this.towers[kind] ??= /** @type {any} */ (this.#loader.load(this.#engine, kind, this.dtype, watch));
+    if (!this.towers[kind]) {
+      const loading = this.#loader.load(this.#engine, kind, this.dtype, watch);
+      this.towers[kind] = /** @type {any} */ (loading);
+      if (kind === 'text' && this.vocabulary === 'idle') loading.then(({ rows }) => rows && this.#fetchIdle(rows)).catch(() => {});
+    }
     try {
       return /** @type {any} */ (await this.towers[kind]);
     } catch (error) {
       this.towers[kind] = undefined; // the next call tries again
       throw error;
+    }
+  }
+
+  /** Fetches the rows of tokens that no text has needed yet, while nothing else is to be done. @param {import('../models/rows.js').Rows} rows */
+  async #fetchIdle(rows) {
+    for (let there = 0; there < rows.table.rows; ) {
+      do await breathe(this.busy ? 50 : 0);
+      while (this.busy);
+      if ((await this.towers.text)?.rows !== rows || !this.engine) return; // the model was disposed of, or begun anew
+      there = await rows.some();
     }
   }
 
@@ -288,12 +307,14 @@ export class Session {
 
   /** Embeddings, not normalised. @param {string[]} texts @param {SessionWatch} [watch] @returns {Promise<Float32Array[]>} */
   async encodeTexts(texts, watch = {}) {
-    const { tower } = await this.#tower('text', watch);
+    const { tower, rows } = await this.#tower('text', watch);
     const report = throttled(watch.onProgress);
     const embeddings = [];
     for (let at = 0; at < texts.length; at += TEXT_BATCH) {
       throwIfAborted(watch.signal);
-      embeddings.push(...tower.encodeTexts(await this.tokenize(texts.slice(at, at + TEXT_BATCH), watch)));
+      const ids = await this.tokenize(texts.slice(at, at + TEXT_BATCH), watch);
+      if (rows) await this.#loader.need(rows, ids.flat(), watch);
+      embeddings.push(...tower.encodeTexts(ids));
       if (texts.length <= TEXT_BATCH) break;
       report({ phase: 'labels', file: 'labels', loaded: embeddings.length, total: texts.length });
       await breathe();
@@ -420,6 +441,16 @@ export class Session {
   async call(name, args, watch) {
     if (!CALLS.includes(name)) throw new ClipError('bad-argument', `${name} is not a method of a session.`);
     const method = /** @type {(...all: any[]) => any} */ (this[name]);
+    this.busy++;
+    try {
+      return await this.#attempt(name, method, args, watch);
+    } finally {
+      this.busy--;
+    }
+  }
+
+  /** @param {Call} name @param {(...all: any[]) => any} method @param {any[]} args @param {SessionWatch} watch */
+  async #attempt(name, method, args, watch) {
     for (let attempt = 1; ; attempt++) {
       try {
         const answer = await method.call(this, ...args, watch);

@@ -29,10 +29,34 @@ function plainBlocks(keys) {
   norm.end();
 }
 
+/** MobileCLIP's image towers of timm's: blocks of each stage, and channels of the first. @type {Record<string, [number[], number]>} */
+const FASTVIT = {
+  fastvit_mci0: [[2, 6, 10, 2], 64],
+  fastvit_mci1: [[4, 12, 20, 4], 64],
+  fastvit_mci2: [[4, 12, 24, 4], 80],
+};
+
+/** @param {Keys} keys @param {string} name */
+function fastvitConfig(keys, name) {
+  const [layers, width] = FASTVIT[name];
+  keys.oneOf('timm_pool', ['avg', ''], 'avg');
+  if (keys.get('timm_proj')) throw keys.refusal('timm_proj', keys.object.timm_proj, "null: the projection is the trunk's own");
+  const config = { timm_model_name: 'fastvit', layers, width, image_size: keys.square('image_size', 224) };
+  if (config.image_size % 32) throw keys.refusal('image_size', config.image_size, 'a multiple of 32');
+  keys.get('timm_proj_bias');
+  keys.end(new RegExp(`${INERT.source}|^timm_(drop|drop_path|model_pretrained)$`));
+  return config;
+}
+
 /** An image tower of timm's. Source: TimmModel in open_clip's timm_model.py. @param {Keys} keys @param {unknown} name */
 function timmConfig(keys, name) {
+  if (Object.hasOwn(FASTVIT, String(name))) return fastvitConfig(keys, String(name));
   if (!LITE.test(String(name)))
-    throw keys.refusal('timm_model_name', name, "CLIP's own image towers (ViT and ModifiedResNet) and tf_efficientnet_lite0 to 4");
+    throw keys.refusal(
+      'timm_model_name',
+      name,
+      "CLIP's own image towers (ViT and ModifiedResNet), tf_efficientnet_lite0 to 4, fastvit_mci0 to 2",
+    );
   const config = {
     timm_model_name: name,
     timm_pool: keys.oneOf('timm_pool', ['avg', ''], 'avg'),
@@ -86,14 +110,16 @@ function textConfig(json, where) {
   };
   plainBlocks(keys);
   if (keys.get('embed_cls')) throw keys.refusal('embed_cls', true, 'false');
-  if (keys.get('no_causal_mask')) throw keys.refusal('no_causal_mask', true, 'false');
   if (keys.get('proj_bias')) throw keys.refusal('proj_bias', true, 'false');
   keys.oneOf('proj_type', ['linear'], 'linear');
   const pool = keys.oneOf('pool_type', ['argmax', 'eos'], 'argmax');
   const end = keys.get('eos_id') ?? 2;
   if (pool === 'eos' && !(Number.isSafeInteger(end) && end >= 0 && end < config.vocab_size))
     throw keys.refusal('eos_id', end, `an id below the ${config.vocab_size} of "vocab_size"`);
-  keys.get('pad_id'); // behind the end, where a causal tower does not look
+  const free = keys.flag('no_causal_mask', false);
+  const pad = keys.get('pad_id') ?? 0;
+  if (free && pad !== 0) throw keys.refusal('pad_id', pad, '0, where texts see what fills them up');
+
   keys.get('final_ln_after_pool');
   const tokenizer = new Keys(keys.get('tokenizer_kwargs'), `${where}, "tokenizer_kwargs"`);
   // transformers' tokenizers make lower case by themselves; OpenCLIP's own only with "lower"
@@ -101,7 +127,7 @@ function textConfig(json, where) {
   tokenizer.oneOf('strip_sep_token', [false], false);
   tokenizer.end();
   keys.end(new RegExp(`${INERT.source}|${HF.source}`));
-  return pool === 'eos' ? { ...config, eos_id: end } : config;
+  return { ...config, ...(free && { no_causal_mask: true }), ...(pool === 'eos' && { eos_id: end }) };
 }
 
 /** Whether a JSON is of this form. @param {Record<string, any>} json */

@@ -141,7 +141,8 @@ export class View {
       if (next.file !== last.file || next.external !== last.external) break;
       last = next;
     }
-    return last.offset + last.skip + ((last.end - last.begin) / (last.expanded || 1)) * last.unit;
+    const length = Math.min(last.end, end) - last.begin;
+    return last.offset + last.skip + (last.same ? length : Math.ceil(length / (last.expanded || 1)) * last.unit);
   }
 
   /** @param {Part} part @param {Chunks} chunks */

@@ -92,6 +92,8 @@ class HttpFile {
     /** Where a server tells neither, only what comes in one answer is known to belong together. */
     this.fleeting = validator !== null && !validator.etag && !validator.modified;
     this.version = `${bytes} ${validator?.etag ?? validator?.modified ?? ''}`;
+    /** Whether the server gives ranges, once it was asked for one. @type {boolean | undefined} */
+    this.ranged = undefined;
     /** What a server without ranges is still sending. @type {Cursor | null} */
     this.whole = null;
   }
@@ -160,6 +162,7 @@ class HttpFile {
       throw new ClipError('wrong-size', `${shown(this.url)} has ${length} bytes where ${expected} were expected.`);
     }
     if (!response.body) throw new Error('it answered without a body');
+    if (part || this.fleeting) this.ranged = response.status === 206;
     if (response.status === 206) return new Cursor(response.body, offset, this.url);
     return (this.whole = new Cursor(response.body, 0, this.url));
   }

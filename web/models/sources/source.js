@@ -10,6 +10,7 @@ import { ClipError, throwIfAborted } from '../../error.js';
  * @typedef {object} SourceFile
  * @property {number} bytes
  * @property {string} version tells one content of the file from another, as well as the source knows
+ * @property {boolean} [ranged] of a server's: true once it answered with the range that it was asked for, false once it did not
  * @property {boolean} [fleeting] whether the source knows that only of what comes at one go
  * @property {(offset: number, end: number, signal?: AbortSignal) => AsyncIterable<Uint8Array>} stream bytes from offset up to end,
  *   in pieces of any size, each good until the next is asked for; ends early only by throwing
