@@ -46,7 +46,7 @@ static clip_status layout(void *model, const clip_kernels *kernels, clip_arena *
     *m = (bert_model){.config = *config};
     clip_token_table_layout(&m->tokens, arena, config->vocabulary, width, precision);
     m->position = clip_arena_take(arena, config->positions * width, sizeof(float));
-    m->type = clip_arena_take(arena, config->types * width, sizeof(float));
+    if (config->types) m->type = clip_arena_take(arena, config->types * width, sizeof(float));
     m->gain = clip_arena_take(arena, width, sizeof(float));
     m->bias = clip_arena_take(arena, width, sizeof(float));
     clip_status status = clip_transformer_layout(&m->transformer, kernels, arena, &config->transformer, precision);
@@ -64,7 +64,7 @@ static void list_slots(void *model, clip_slots *slots) {
     size_t width = config->transformer.width;
     clip_token_table_slot(&m->tokens, slots);
     clip_slots_add_values(slots, "", "positional_embedding", m->position, config->positions, width);
-    clip_slots_add_values(slots, "", "type_embedding", m->type, config->types, width);
+    if (config->types) clip_slots_add_values(slots, "", "type_embedding", m->type, config->types, width);
     clip_slots_add_values(slots, "", "ln_embedding.weight", m->gain, width, 1);
     clip_slots_add_values(slots, "", "ln_embedding.bias", m->bias, width, 1);
     clip_transformer_slots(&m->transformer, slots, "transformer.resblocks.");
@@ -96,7 +96,7 @@ static void layout_state(void *scratch, const clip_kernels *kernels, clip_arena 
 static void embed(const bert_model *m, uint32_t id, size_t position, float *x) {
     size_t width = m->config.transformer.width;
     const float *place = m->position + (m->config.first_position + position) * width;
-    for (size_t i = 0; i < width; i++) x[i] = place[i] + m->type[i];
+    for (size_t i = 0; i < width; i++) x[i] = place[i] + (m->type ? m->type[i] : 0);
     clip_token_table_add(&m->tokens, id, x);
 }
 

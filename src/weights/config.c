@@ -54,6 +54,7 @@ static int read_hugging_face_transformer(const clip_json *json, int object, size
 static int read_bert(clip_text_config *t, const clip_json *json, int text) {
     int pool = clip_json_get(json, text, "pool");
     size_t first, hidden;
+    int untyped = clip_json_is(json, clip_json_get(json, text, "type_vocab_size"), "0"); /* DistilBERT's tokens have no types */
     t->form = CLIP_BERT;
     if (clip_json_is(json, pool, "first")) t->pool = CLIP_POOL_FIRST;
     else if (clip_json_is(json, pool, "pooler")) t->pool = CLIP_POOL_FIRST_TANH;
@@ -63,7 +64,7 @@ static int read_bert(clip_text_config *t, const clip_json *json, int text) {
         !read_size(json, text, "max_position_embeddings", CLIP_MAX_CONTEXT, 512, &t->positions) ||
         !read_size(json, text, "first_position", 15, 16, &first) ||
         !read_size(json, text, "vocab_size", CLIP_MAX_VOCABULARY, 30522, &t->vocabulary) ||
-        !read_size(json, text, "type_vocab_size", 64, 2, &t->types) ||
+        (!untyped && !read_size(json, text, "type_vocab_size", 64, 2, &t->types)) ||
         !read_size(json, text, "projection_hidden", CLIP_MAX_WIDTH - 1, CLIP_MAX_WIDTH, &hidden))
         return 0;
     t->first_position = first == 16 ? 0 : first; /* absent: BERT's */
@@ -189,7 +190,8 @@ static int read_open_clip(clip_config *config, const clip_json *json, int root) 
         v->form = CLIP_FASTVIT;
         return read_stages(json, vision, v) && v->stem % 16 == 0;
     }
-    if (clip_json_get(json, vision, "timm_model_name") != CLIP_JSON_NONE) return read_timm(json, vision, v);
+    v->conv_stem = clip_json_is(json, clip_json_get(json, vision, "timm_model_name"), "vit_mci");
+    if (!v->conv_stem && clip_json_get(json, vision, "timm_model_name") != CLIP_JSON_NONE) return read_timm(json, vision, v);
     if (clip_json_kind_of(json, clip_json_get(json, vision, "layers")) == CLIP_JSON_ARRAY) {
         v->form = CLIP_MODIFIED_RESNET;
         if (!read_stages(json, vision, v)) return 0;
@@ -202,6 +204,11 @@ static int read_open_clip(clip_config *config, const clip_json *json, int root) 
         !read_size(json, vision, "layers", CLIP_MAX_LAYERS, 12, &v->transformer.layers) ||
         !read_size(json, vision, "patch_size", CLIP_MAX_IMAGE, 16, &v->patch_size) || !read_mlp(json, vision, &v->transformer))
         return 0;
+    if (v->conv_stem) {
+        v->transformer.activation = CLIP_GELU;
+        v->transformer.epsilon = 1e-6f;
+        if (v->patch_size != 16 || v->transformer.width % 32 || v->image_size % 16) return 0;
+    }
     heads = v->transformer.width / head_width;
     return read_size(json, vision, "heads", CLIP_MAX_WIDTH, heads, &v->transformer.heads) &&
            v->transformer.width % v->transformer.heads == 0;

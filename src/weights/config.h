@@ -46,6 +46,7 @@ typedef struct {
     clip_vision_form form;
     /* vision transformer */
     size_t patch_size;
+    int conv_stem; /* MobileCLIP-B's, see conv_stem.h */
     clip_transformer_config transformer;
     /* ModifiedResNet, FastViT */
     size_t stem;                       /* channels after the stem, "width" in OpenAI's code */

@@ -24,6 +24,7 @@ static const char *const PREFIXES[][2] = {
     {"visual.trunk.pos_embed", "visual.positional_embedding"},
     {"visual.trunk.norm.", "visual.ln_post."},
     {"visual.trunk.attn_pool.", "visual.attn_pool."},
+    {"visual.trunk.cls_token", "visual.class_embedding"},
     {"text_model.encoder.layers.", "transformer.resblocks."},
     {"text_model.embeddings.token_embedding.", "token_embedding."},
     {"text_model.embeddings.position_embedding.weight", "positional_embedding"},
@@ -53,6 +54,12 @@ static const char *const PREFIXES[][2] = {
     {"vision_model.vision_model.pre_layrnorm.", "visual.ln_pre."},
     {"vision_model.vision_model.post_layernorm.", "visual.ln_post."},
     {"text_model.head.bias", "text_projection.bias"},
+    /* DistilBERT with the dense layer of sentence-transformers */
+    {"transformer.layer.", "transformer.resblocks."},
+    {"embeddings.word_embeddings.", "token_embedding."},
+    {"embeddings.position_embeddings.weight", "positional_embedding"},
+    {"embeddings.LayerNorm.", "ln_embedding."},
+    {"linear.weight", "text_projection"},
 };
 static const char *const LAYER_PARTS[][2] = {
     {"layer_norm1.", "ln_1."},
@@ -72,6 +79,14 @@ static const char *const LAYER_PARTS[][2] = {
     {"intermediate.dense.", "mlp.c_fc."},
     {"output.dense.", "mlp.c_proj."},
     {"output.LayerNorm.", "ln_2."},
+    {"attention.q_lin.", "attn.q_proj."},
+    {"attention.k_lin.", "attn.k_proj."},
+    {"attention.v_lin.", "attn.v_proj."},
+    {"attention.out_lin.", "attn.out_proj."},
+    {"sa_layer_norm.", "ln_1."},
+    {"ffn.lin1.", "mlp.c_fc."},
+    {"ffn.lin2.", "mlp.c_proj."},
+    {"output_layer_norm.", "ln_2."},
 };
 
 static int begins(const char *text, const char *prefix) { return strncmp(text, prefix, strlen(prefix)) == 0; }

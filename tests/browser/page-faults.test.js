@@ -125,9 +125,9 @@ test('a picture of far too many pixels is named, and does not stop the others', 
   await give(page, 'drop', more);
   await answered(page, 3);
   assert.deepEqual(await page.$$eval('#tiles .tile-label', all => all.map(one => one.textContent)), [
-    'school bus',
-    'school bus',
     'cannot be read',
+    'school bus',
+    'school bus',
   ]);
   assert.ok(!(await page.isVisible('#run')));
 });

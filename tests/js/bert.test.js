@@ -1,6 +1,8 @@
 /** Text towers of BERT's family, from their files to scores, against transformers and OpenCLIP (tests/models/bert.py). */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { Engine } from '../../web/engine/engine.js';
 import { readOpenClip } from '../../web/models/forms/open-clip.js';
@@ -53,6 +55,16 @@ for (const name of /** @type {(keyof typeof MODELS)[]} */ (Object.keys(MODELS)))
             assert.ok(Math.abs(score - wanted) <= tolerance, `${label}: ${score} instead of ${wanted}`);
           }
         clip.dispose();
+      });
+
+    if (name === 'chinese-clip')
+      test("torch's file gives the same", async () => {
+        const files = ['config.json', 'preprocessor_config.json', 'pytorch_model.bin', 'vocab.txt'];
+        const folder = await makeFolder(Object.fromEntries(files.map(file => [file, read(`models/${name}/${file}`)])));
+        const [torch, other] = [await Clip.load(folder), await Clip.load(await folderOf(name))];
+        assert.deepEqual(await torch.encode([...expected.texts, pictures[0]]), await other.encode([...expected.texts, pictures[0]]));
+        torch.dispose();
+        other.dispose();
       });
 
     test('many texts at once are as each alone', async () => {
@@ -130,4 +142,59 @@ test("OpenCLIP's configurations with XLM-RoBERTa, and with what is not known", (
   assert.equal(config.text_cfg.context_length, 77);
   for (const text of [{ hf_model_name: 'roberta-base' }, { hf_pooler_type: 'max_pooler' }, { hf_proj_type: 'other' }])
     assert.throws(() => readOpenClip(file(text), 'open_clip_config.json'), { code: 'unsupported' });
+});
+
+describe("sentence-transformers' DistilBERT with a dense layer", () => {
+  const expected = json('models/distilbert/expected.json');
+  const PARTS = [
+    'config.json',
+    'model.safetensors',
+    'modules.json',
+    'sentence_bert_config.json',
+    '1_Pooling/config.json',
+    '2_Dense/config.json',
+  ];
+
+  /** @param {Record<string, (json: any) => any>} [changes] */
+  async function folderWith(changes = {}) {
+    const folder = await makeFolder({ 'tokenizer.json': read('tokenizers/bert-en.json') });
+    for (const part of ['1_Pooling', '2_Dense']) await mkdir(join(folder, part));
+    for (const file of [...PARTS, '2_Dense/model.safetensors']) {
+      const bytes = read(`models/distilbert/${file}`);
+      const change = changes[file];
+      await writeFile(join(folder, file), change ? JSON.stringify(change(JSON.parse(bytes.toString()))) : bytes);
+    }
+    return folder;
+  }
+
+  for (const [dtype, floor] of /** @type {const} */ ([
+    ['f32', 0.99999],
+    ['q8', 0.998],
+  ]))
+    test(`${dtype}: texts are the reference's, and there is no image half`, async () => {
+      const clip = await Clip.load(await folderWith(), { dtype });
+      const texts = await clip.encode(expected.texts);
+      texts.forEach((text, i) =>
+        assert.ok(cosine(text, expected.texts_embeds[i]) >= floor, `text ${i}: ${cosine(text, expected.texts_embeds[i])}`),
+      );
+      await assert.rejects(clip.encode(new Uint8Array(read('../weights/samples/lemons.jpg'))), {
+        code: 'no-weights',
+        message: /only the text half/,
+      });
+      clip.dispose();
+    });
+
+  test('what its modules ask that is not there is refused by name', async () => {
+    const refused = async (changes, pattern) => assert.rejects(Clip.load(await folderWith(changes)), { message: pattern });
+    await refused({ '1_Pooling/config.json': c => ({ ...c, pooling_mode_cls_token: true }) }, /pooling_mode_cls_token/);
+    await refused({ '1_Pooling/config.json': c => ({ ...c, pooling_mode_mean_tokens: false }) }, /pooling_mode_mean_tokens/);
+    await refused(
+      { '2_Dense/config.json': c => ({ ...c, activation_function: 'torch.nn.modules.activation.Tanh' }) },
+      /activation_function/,
+    );
+    await refused({ '2_Dense/config.json': c => ({ ...c, bias: true }) }, /bias/);
+    await refused({ 'config.json': c => ({ ...c, activation: 'relu' }) }, /activation/);
+    await refused({ 'config.json': c => ({ ...c, something_new: 1 }) }, /something_new/);
+    await refused({ 'modules.json': c => [...c, { idx: 3, type: 'sentence_transformers.models.LayerNorm', path: '3' }] }, /LayerNorm/);
+  });
 });

@@ -2,9 +2,11 @@
 
 Needs transformers 5.24.0, open_clip_torch 3.3.0, tokenizers 0.23.3, Pillow. Writes beside itself
 
-    chinese-clip/    as save_pretrained writes it, with a vocab.txt as OFA-Sys's repositories have it, of tests/tokenizers/bert-zh.json
+    chinese-clip/    as save_pretrained writes it, with the vocab.txt and pytorch_model.bin that OFA-Sys's repositories have, of tests/tokenizers/bert-zh.json
     dual-encoder/    VisionTextDualEncoderModel of CLIP's image tower and BERT; its tokenizer.json is tests/tokenizers/bert-ko.json
     xlm-roberta/     OpenCLIP's HFTextEncoder (mean of rows, two layers of projection) of XLM-RoBERTa's kind, alone, for ids 37 i mod 4000
+
+    distilbert/      sentence-transformers' modules: DistilBertModel, the mean of its rows, a dense layer; tests/tokenizers/bert-en.json
 
 each with expected.json. Weights are f16, and the references run on them in f32.
 """
@@ -49,6 +51,7 @@ def chinese():
     config = ChineseCLIPConfig(text_config=dict(TEXT, vocab_size=len(words)), vision_config=VISION, projection_dim=24)
     model = lively(ChineseCLIPModel(config))
     model.save_pretrained(folder)
+    torch.save({k: v.half() if v.is_floating_point() else v for k, v in model.state_dict().items()}, f"{folder}/pytorch_model.bin")
     save(folder, model, ChineseCLIPImageProcessorPil(size={"height": 32, "width": 32}, do_center_crop=False), ids, mask, texts)
 
 
@@ -81,4 +84,29 @@ def xlm():
     json.dump({"lengths": lengths, "ids": flat.tolist(), "texts_embeds": out.tolist()}, open(f"{folder}/expected.json", "w"))
 
 
-chinese(), dual(), xlm()
+def distil():
+    from transformers import DistilBertConfig, DistilBertModel
+    folder = f"{HERE}/distilbert"
+    for part in ("", "/1_Pooling", "/2_Dense"): os.makedirs(folder + part, exist_ok=True)
+    texts = ["a photo of a school bus", "Lemons!", "goldfish", "a photo of a photo of a photo"]
+    t, ids, mask = encode("bert-en", texts)
+    config = DistilBertConfig(vocab_size=t.get_vocab_size(), dim=32, hidden_dim=64, n_layers=2, n_heads=4, max_position_embeddings=40)
+    model = lively(DistilBertModel(config))
+    model.save_pretrained(folder)
+    save_file(halves(model), f"{folder}/model.safetensors", {"format": "pt"})
+    dense = lively(torch.nn.Linear(32, 24, bias=False))
+    save_file({"linear.weight": dense.weight.data.half()}, f"{folder}/2_Dense/model.safetensors")
+    write = lambda name, value: json.dump(value, open(f"{folder}/{name}", "w"), indent=1)
+    module = lambda i, name, path: {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{name}"}
+    write("modules.json", [module(0, "Transformer", ""), module(1, "Pooling", "1_Pooling"), module(2, "Dense", "2_Dense")])
+    write("sentence_bert_config.json", {"max_seq_length": 38, "do_lower_case": False})
+    write("1_Pooling/config.json", {"word_embedding_dimension": 32, "pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True,
+          "pooling_mode_max_tokens": False, "pooling_mode_mean_sqrt_len_tokens": False})
+    write("2_Dense/config.json", {"in_features": 32, "out_features": 24, "bias": False, "activation_function": "torch.nn.modules.linear.Identity"})
+    with torch.no_grad():
+        rows = model(input_ids=ids, attention_mask=mask).last_hidden_state * mask[..., None]
+        found = dense(rows.sum(1) / mask.sum(1, keepdim=True))
+    write("expected.json", {"texts": texts, "texts_embeds": found.tolist()})
+
+
+chinese(), dual(), xlm(), distil()

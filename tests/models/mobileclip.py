@@ -1,6 +1,6 @@
 """Makes a small random MobileCLIP and what its libraries answer with it:  python tests/models/mobileclip.py
 
-Needs timm 1.0.31, open_clip_torch 3.3.0. Writes mobileclip/ beside itself: timm's FastVit as fastvit_mci0 is made of it, only smaller, and
+Needs timm 1.0.31, open_clip_torch 3.3.0. Writes mobileclip/ and mobileclip-b/ beside itself: timm's FastVit as fastvit_mci0 is made of it, only smaller, and
 OpenCLIP's TextTransformer without a causal mask, for pixels sin(0.7 i) and ids that end in the largest and are filled up with 0. Weights are
 f16, and the references run on them in f32.  python tests/models/mobileclip.py NAME FOLDER  makes one of OpenCLIP's own configurations in
 true size: MobileCLIP2-S0, say.
@@ -78,6 +78,26 @@ def small():
     write(f"{HERE}/mobileclip", both, vision, text, 64, 12, 600, config)
 
 
+def small_b():
+    """MobileCLIP-B's image tower: timm's ViT with a stem of convolutions."""
+    from timm.models.vision_transformer import VisionTransformer
+    from timm.models.vision_transformer_hybrid import ConvStem
+    from timm.layers import HybridEmbed
+    from open_clip.transformer import TextTransformer
+    stem = ConvStem(channels=(16, 16, 64), stride=(4, 2, 2), kernel_size=(4, 2, 2), padding=0, act_layer=torch.nn.GELU)
+    vision = VisionTransformer(img_size=32, patch_size=1, embed_dim=64, depth=2, num_heads=1, num_classes=24, no_embed_class=True,
+                               embed_layer=partial(HybridEmbed, backbone=stem, proj=False))
+    both = torch.nn.Module()
+    both.visual = torch.nn.Module()
+    both.visual.trunk = vision
+    both.text = TextTransformer(context_length=12, vocab_size=600, width=32, heads=4, layers=1, output_dim=24)
+    both.logit_scale = torch.nn.Parameter(torch.tensor(2.3))
+    lively(both)
+    config = {"model_cfg": {"embed_dim": 24, "vision_cfg": {"timm_model_name": "vit_mci", "layers": 2, "width": 64, "patch_size": 16, "image_size": 32},
+              "text_cfg": {"context_length": 12, "vocab_size": 600, "width": 32, "heads": 4, "layers": 1}}}
+    write(f"{HERE}/mobileclip-b", both, vision, both.text, 32, 12, 600, config)
+
+
 def true_size(name, folder):
     import open_clip
     torch.set_num_threads(1)
@@ -89,4 +109,6 @@ def true_size(name, folder):
 
 
 if len(sys.argv) > 2: true_size(*sys.argv[1:])
-else: small()
+else:
+    small()
+    small_b()

@@ -2,7 +2,7 @@
 
 /**
  * @typedef {object} KnownModel
- * @property {string} name @property {string} source as Clip.load takes it; '' for the embedded one
+ * @property {string} name @property {string} source as Clip.load takes it; '' or 'clip-mini' for the embedded one
  * @property {Record<string, number>} bytes to fetch, by precision
  * @property {{ imagenet?: number, source?: string }} [accuracy] share of ImageNet's photos that it names right, and who measured that
  * @property {string} [licence] @property {string[]} [languages] as BCP 47 has them @property {string} [note]

@@ -6,11 +6,8 @@ import { listOf } from './known.js';
 import { sourceOf } from './model-source.js';
 import { bytes, explain, language, percent, t } from './words.js';
 
-/** Comes with the page, before all others. @type {import('./known.js').KnownModel} */
-const EMBEDDED = { name: 'clip-mini', source: '', bytes: {}, languages: ['en', 'ko'] };
-
-/** Known models that are shown at first. */
-const FIRST = 5;
+/** Of the embedded model in the list of known ones. */
+const EMBEDDED = 'clip-mini';
 
 /** Languages by their names in the reader's. */
 const languages = new Intl.DisplayNames(language, { type: 'language' });
@@ -22,8 +19,6 @@ export class ModelDialog {
   /** @type {Promise<import('./known.js').KnownModel[]> | null} */
   #known = null;
   #turn = 0;
-  /** Whether all known ones are shown. */
-  #whole = false;
 
   /** @param {import('./models.js').Models} models */
   constructor(models) {
@@ -34,11 +29,6 @@ export class ModelDialog {
       const name = sourceOf($('model-source').value.trim());
       if (name) models.open(name, $('model-dtype').value);
       else $('model-source').focus();
-    });
-    $('known-all').addEventListener('click', async () => {
-      this.#whole = true;
-      await this.draw();
-      $('known').children[FIRST]?.querySelector('button')?.focus(); // the one that was pressed is gone
     });
     $('model-folder').addEventListener('change', async ({ target }) => {
       const files = [...target.files];
@@ -60,7 +50,7 @@ export class ModelDialog {
     if (!$('model-dialog').open) return;
     const mine = ++this.#turn;
     this.#drawModel();
-    this.#known ??= listOf().then(list => [EMBEDDED, ...list]);
+    this.#known ??= listOf();
     const [known, kept] = await Promise.all([this.#known, Clip.cache.list().catch(() => [])]);
     if (mine !== this.#turn) return; // a newer one
     this.#drawKnown(known, kept);
@@ -90,10 +80,7 @@ export class ModelDialog {
   /** @param {import('./known.js').KnownModel[]} known @param {any[]} kept */
   #drawKnown(known, kept) {
     const focused = document.activeElement?.closest('#known li')?.dataset.source;
-    const shown = this.#whole ? known : known.slice(0, FIRST);
-    const items = shown.map(one => this.#row(one, kept));
-    $('known-all').hidden = shown.length === known.length;
-    $('known-all').textContent = t('modelAll', { n: known.length });
+    const items = known.map(one => this.#row(one, kept));
     $('known-box').hidden = !items.length;
     $('known').replaceChildren(...items);
     if (focused !== undefined)
@@ -105,7 +92,7 @@ export class ModelDialog {
 
   /** @param {import('./known.js').KnownModel} one @param {any[]} kept */
   #row({ name, source, bytes: sizes, accuracy, languages: codes, note, licence }, kept) {
-    const embedded = source === EMBEDDED.source;
+    const embedded = !source || source === EMBEDDED;
     const size = sizes?.q8 ?? 0;
     const record = kept.find(({ id }) => id === idOf(source));
     const here = !embedded && record?.files.filter(file => /q8/.test(file)).length >= 2;
@@ -118,7 +105,7 @@ export class ModelDialog {
       embedded ? t('modelBuiltIn') : here ? t('modelKept') : left ? t('modelPart') : '',
     ];
     const text = make('span', {}, make('strong', { textContent: name }), make('span', { textContent: facts.filter(Boolean).join(' · ') }));
-    if (note) text.append(make('span', { lang: 'en', textContent: note })); // as its makers say it
+    if (note) text.append(make('span', { textContent: note }));
     const { model } = this.models;
     const inUse = model && (embedded ? this.models.source === undefined : this.models.source === source);
     const item = make(

@@ -34,6 +34,7 @@ export async function startPage({ headers, onRequest, args } = {}) {
       await page.setViewportSize(size);
       await page.emulateMedia({ colorScheme: /** @type {'light' | 'dark'} */ (colors), reducedMotion: 'reduce' });
       if (before) await page.addInitScript(before);
+      await page.route('**/weights/models.json', route => route.fulfill({ json: { models: [] } }));
       await page.goto(`${site.url}demo/${query}`);
       if (ready) await settled(page, samples[0].labels.length);
       return Object.assign(page, { complaints, requests });

@@ -189,7 +189,6 @@ export default {
   otherModel: 'Open another model',
   biggerModel: 'Open a bigger model',
   modelKnown: 'Models',
-  modelAll: { one: 'Show {n} model', other: 'Show all {n} models' },
   modelBuiltIn: 'built in',
   modelInUse: 'in use',
   modelKept: 'on this device',

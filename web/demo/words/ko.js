@@ -178,7 +178,6 @@ export default {
   otherModel: '다른 모델 열기',
   biggerModel: '더 큰 모델 열기',
   modelKnown: '모델 목록',
-  modelAll: { other: '모델 {n}개 모두 보기' },
   modelBuiltIn: '내장',
   modelInUse: '사용 중',
   modelKept: '이 기기에 있음',

@@ -100,6 +100,45 @@ export function openClipText(keys, embedding) {
 /** The types of Hugging Face's models that have such a text tower, and what each says of it. @type {Record<string, typeof dualText>} */
 export const BERT_TYPES = { chinese_clip: chineseText, 'vision-text-dual-encoder': dualText };
 
+/** sentence-transformers' text tower over DistilBERT: the encoder's config.json, and what its modules for pooling and the dense layer say.
+ *  @param {{ encoder: unknown, pooling: unknown, dense: unknown, length: unknown }} json length: of a text, in tokens @param {RegExp} inert
+ *  @returns {Record<string, any>} the configuration of a text half */
+export function sentenceConfig({ encoder: json, pooling, dense, length }, inert) {
+  const keys = new Keys(json, 'config.json');
+  keys.oneOf('model_type', ['distilbert'], 'distilbert');
+  keys.oneOf('sinusoidal_pos_embds', [false, true], false); // how positions were begun with; the weights have what became of them
+  const config = {
+    model_type: 'bert',
+    hidden_size: keys.size('dim', 768),
+    intermediate_size: keys.size('hidden_dim', 3072),
+    num_hidden_layers: keys.size('n_layers', 6),
+    num_attention_heads: keys.size('n_heads', 12),
+    hidden_act: keys.oneOf('activation', ['gelu'], 'gelu'),
+    layer_norm_eps: 1e-12,
+    max_position_embeddings: keys.size('max_position_embeddings', 512),
+    vocab_size: keys.size('vocab_size', 30522),
+    type_vocab_size: 0,
+    pool: 'mean',
+  };
+  keys.end(new RegExp(`${inert.source}|${INERT.source}|^((attention_|qa_|seq_classif_)?dropout|tie_weights_|output_hidden_states)$`));
+  if (config.hidden_size % config.num_attention_heads)
+    throw new ClipError('bad-config', `config.json: ${config.num_attention_heads} heads do not divide a width of ${config.hidden_size}.`);
+  const pool = new Keys(pooling, '1_Pooling/config.json');
+  pool.oneOf('word_embedding_dimension', [config.hidden_size], config.hidden_size);
+  pool.oneOf('pooling_mode_mean_tokens', [true], false);
+  pool.get('include_prompt');
+  pool.end();
+  const last = new Keys(dense, '2_Dense/config.json');
+  last.oneOf('in_features', [config.hidden_size], 0);
+  last.oneOf('bias', [false], true);
+  last.oneOf('activation_function', ['torch.nn.modules.linear.Identity'], '');
+  const projection = last.size('out_features', 0);
+  last.end();
+  const most = new Keys({ length }, 'sentence_bert_config.json').size('length', config.max_position_embeddings);
+  const context = Math.min(most, config.max_position_embeddings);
+  return { model_type: 'clip', projection_dim: projection, vision_config: {}, text_config: { ...config, context_length: context } };
+}
+
 /** A tokenizer.json for a model that has only BERT's vocab.txt. @param {string} text of vocab.txt @param {Record<string, any>} settings
  *  tokenizer_config.json */
 export function bertTokenizer(text, settings) {

@@ -10,7 +10,7 @@ import { readSiglip } from './siglip.js';
 /** @typedef {import('../../engine/tower.js').TowerKind} TowerKind */
 
 /** What PretrainedConfig writes into every file, and training's settings: nothing that the forward pass of a CLIP reads. */
-const INERT =
+export const INERT =
   /^(_.*|architectures|model_type|torch_dtype|dtype|transformers_version|transformers\.js_config|attention_dropout|dropout|hidden_dropout_prob|initializer_(factor|range)|logit_scale_init_value|return_dict|output_(hidden_states|attentions|scores)|torchscript|tie_word_embeddings|tie_encoder_decoder|chunk_size_feed_forward|id2label|label2id|(bos|pad|sep|eos|decoder_start|forced_bos|forced_eos)_token_id|max_length|min_length|num_beams|num_beam_groups|num_return_sequences|top_[kp]|typical_p|temperature|(repetition|length|diversity)_penalty|use_cache|projection_dim|is_decoder|do_sample|early_stopping|(encoder_)?no_repeat_ngram_size|attn_implementation|gradient_checkpointing|remove_invalid_values|return_dict_in_generate|bad_words_ids|custom_text_config|name_or_path|use_external_data_format|fp16|language)$/;
 
 const TEXT = { hidden_size: 512, intermediate_size: 2048, num_hidden_layers: 12, num_attention_heads: 8 };

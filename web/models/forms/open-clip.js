@@ -48,14 +48,26 @@ function fastvitConfig(keys, name) {
   return config;
 }
 
+/** MobileCLIP-B's ViT, whose patch embedding is three convolutions. @param {Keys} keys */
+function convStemConfig(keys) {
+  keys.oneOf('timm_pool', ['token', ''], 'avg');
+  if (keys.get('timm_proj')) throw keys.refusal('timm_proj', keys.object.timm_proj, "null: the projection is the trunk's own");
+  const config = { timm_model_name: 'vit_mci', image_size: keys.square('image_size', 224), layers: 12, width: 768, patch_size: 16 };
+  if (config.image_size % 16) throw keys.refusal('image_size', config.image_size, 'a multiple of 16');
+  keys.get('timm_proj_bias');
+  keys.end(new RegExp(`${INERT.source}|^timm_(drop|drop_path|model_pretrained)$`));
+  return config;
+}
+
 /** An image tower of timm's. Source: TimmModel in open_clip's timm_model.py. @param {Keys} keys @param {unknown} name */
 function timmConfig(keys, name) {
+  if (name === 'vit_base_mci_224') return convStemConfig(keys);
   if (Object.hasOwn(FASTVIT, String(name))) return fastvitConfig(keys, String(name));
   if (!LITE.test(String(name)))
     throw keys.refusal(
       'timm_model_name',
       name,
-      "CLIP's own image towers (ViT and ModifiedResNet), tf_efficientnet_lite0 to 4, fastvit_mci0 to 2",
+      "CLIP's own image towers (ViT and ModifiedResNet), tf_efficientnet_lite0 to 4, fastvit_mci0 to 2, vit_base_mci_224",
     );
   const config = {
     timm_model_name: name,

@@ -10,7 +10,8 @@
  */
 import { ClipError } from '../../error.js';
 import { checkManifest, configOf, parseJson } from '../model.js';
-import { isHuggingFace, readHuggingFace } from './hugging-face.js';
+import { sentenceConfig } from './bert.js';
+import { INERT, isHuggingFace, readHuggingFace } from './hugging-face.js';
 import { unsupported } from './keys.js';
 import { isOpenClip, readOpenClip } from './open-clip.js';
 import { ofImageProcessor, ofOpenClip } from './preprocess.js';
@@ -53,6 +54,8 @@ export async function readModel(source, { signal, dtype = 'q8' } = {}) {
     const manifest = checkManifest(own);
     return { form: 'clip-wasm', manifest, config: configOf(manifest), folder: '', weights: null };
   }
+  const sentence = await sentenceModel(source, read, { dtype, names, signal });
+  if (sentence) return sentence;
   const modules = await otherModules(read);
   for (const folder of ['', '0_CLIPModel/']) {
     if (folder && modules === null) break;
@@ -87,6 +90,53 @@ export function listed(names) {
   const all = [...names].filter(name => !/^\.|README|LICENSE/.test(name));
   return all.length ? all.slice(0, 12).join(', ') + (all.length > 12 ? ', …' : '') : 'no files';
 }
+
+/** A text half of sentence-transformers': an encoder, the mean of its rows, a dense layer; modules.json has their folders.
+ * @param {Source} source @param {(file: string, list?: boolean) => Promise<any>} read
+ * @param {{ signal?: AbortSignal, dtype: import('../../engine/engine.js').Dtype, names: Awaited<ReturnType<Source['list']>> }} options
+ * @returns {Promise<Model | null>} null where it is none */
+async function sentenceModel(source, read, { dtype, names, signal }) {
+  const modules = await read('modules.json', true).catch(() => null);
+  if (!Array.isArray(modules)) return null;
+  const folderOf = (/** @type {string} */ name) => {
+    const found = modules.find(({ type }) => typeof type === 'string' && type.endsWith(`.${name}`));
+    if (!found) return null;
+    if (!/^[\w-]*$/.test(found.path ?? '')) throw unsupported(`modules.json: ${JSON.stringify(found.path)} is no folder of the model.`);
+    return found.path ? `${found.path}/` : '';
+  };
+  const [folder, pool, dense] = [folderOf('Transformer'), folderOf('Pooling'), folderOf('Dense')];
+  if (folder === null || pool === null || dense === null) return null;
+  const other = modules.find(({ type }) => !/\.(Transformer|Pooling|Dense|Normalize)$/.test(String(type)));
+  if (other) throw unsupported(`modules.json: the module ${JSON.stringify(other.type)} is not supported after an encoder.`);
+  const encoder = await read(`${folder}config.json`);
+  const length = (await read(`${folder}sentence_bert_config.json`))?.max_seq_length;
+  const parts = { encoder, pooling: await read(`${pool}config.json`), dense: await read(`${dense}config.json`), length };
+  const manifest = checkManifest({
+    format: 'clip-wasm',
+    version: 1,
+    name: source.name,
+    origin: source.id,
+    config: sentenceConfig(parts, INERT),
+    logit_scale: 100,
+    towers: {},
+    kinds: ['text'],
+  });
+  const found = await findWeights(source, { folder, form: 'hugging-face', dtype, names, signal });
+  const form = found?.text?.form;
+  const more = form && (await findWeights(source, { folder: dense, form: 'hugging-face', dtype, names, signal }))?.text;
+  if (found?.text && more && more.form !== form)
+    throw unsupported(`${dense}: the dense layer is in another form (${more.form}) than the encoder (${form}).`);
+  const text = found?.text && more ? joined(found.text, more) : null;
+  return { form: 'hugging-face', manifest, config: configOf(manifest), folder, weights: { vision: null, text } };
+}
+
+/** Files of two, as one. @param {import('./weights.js').WeightFiles} a @param {import('./weights.js').WeightFiles} b */
+const joined = (a, b) => ({
+  ...a,
+  files: [...a.files, ...b.files],
+  sizes: { ...a.sizes, ...b.sizes },
+  opened: new Map([...(a.opened ?? []), ...(b.opened ?? [])]),
+});
 
 /** What a sentence-transformers model does around its CLIP: nothing else may change its answers. @param {(file: string, list: boolean) => Promise<any>} read
  *  @returns {Promise<true | null>} null where there is no such model */
