@@ -8,6 +8,7 @@
  */
 import { ClipError } from '../error.js';
 import { bad, embeddingList, embeddingOf, optionsOf } from './arguments.js';
+import { inPieces } from './turns.js';
 
 /** @typedef {import('./embeddings.js').EmbeddingIndex} EmbeddingIndex */
 /** @typedef {import('./embeddings.js').Flat} Flat */
@@ -67,9 +68,9 @@ function setOf(value, width) {
 
 /**
  * @param {EmbeddingIndex | import('./clip.js').Embeddings | Flat} embeddings @param {'safetensors' | 'npy'} format @param {ExportOptions} [options]
- * @returns {Uint8Array}
+ * @returns {Promise<Uint8Array>}
  */
-export function exportEmbeddings(embeddings, format, options) {
+export async function exportEmbeddings(embeddings, format, options) {
   const { names, model, width: asked } = optionsOf('exportEmbeddings', options);
   if (format !== 'npy' && format !== 'safetensors') throw bad(`The format is 'safetensors' or 'npy', not ${JSON.stringify(`${format}`)}.`);
   if (format === 'npy' && (names || model !== undefined)) throw bad('A .npy file has no place for names; a safetensors file has.');
@@ -85,7 +86,9 @@ export function exportEmbeddings(embeddings, format, options) {
   }
   bytes.set(header);
   const values = new Float32Array(bytes.buffer, header.length, length * width); // headers are whole multiples of eight bytes
-  for (let i = 0; i < length; i++) values.set(row(i), i * width);
+  await inPieces(length, 256, (from, to) => {
+    for (let i = from; i < to; i++) values.set(row(i), i * width);
+  });
   return bytes;
 }
 
@@ -103,30 +106,42 @@ function floatOf(bits, exponent, fraction) {
   return bits >> (exponent + fraction) ? -size : size;
 }
 
-/** Forms of numbers: safetensors' name, NumPy's, bytes, and how they are read.
- * @type {{ names: string[], bytes: number, read: (bytes: ArrayBuffer) => Float32Array | Int8Array }[]} */
+/** @typedef {Float32Array | Float64Array | Uint16Array | Int8Array} Numbers */
+/** Forms of numbers: safetensors' name, NumPy's, how they stand in the file, and what is read of one where it is not the same.
+ * @type {{ names: string[], type: { new (bytes: ArrayBuffer): Numbers, BYTES_PER_ELEMENT: number }, read?: (x: number) => number }[]} */
 const FORMS = [
-  { names: ['F32', '<f4'], bytes: 4, read: bytes => new Float32Array(bytes) },
-  { names: ['F64', '<f8'], bytes: 8, read: bytes => Float32Array.from(new Float64Array(bytes)) },
-  { names: ['F16', '<f2'], bytes: 2, read: bytes => Float32Array.from(new Uint16Array(bytes), bits => floatOf(bits, 5, 10)) },
-  { names: ['BF16'], bytes: 2, read: bytes => Float32Array.from(new Uint16Array(bytes), bits => floatOf(bits, 8, 7)) },
-  { names: ['I8', '|i1'], bytes: 1, read: bytes => new Int8Array(bytes) },
+  { names: ['F32', '<f4'], type: Float32Array },
+  { names: ['F64', '<f8'], type: Float64Array, read: x => x },
+  { names: ['F16', '<f2'], type: Uint16Array, read: bits => floatOf(bits, 5, 10) },
+  { names: ['BF16'], type: Uint16Array, read: bits => floatOf(bits, 8, 7) },
+  { names: ['I8', '|i1'], type: Int8Array },
 ];
+/** Bytes that are read in one go. */
+const PIECE = 2 ** 20;
 
-/** @param {string} name @param {unknown} shape @param {Uint8Array} bytes from the first number on @returns {{ data: Float32Array | Int8Array, width: number, length: number }} */
-function numbersOf(name, shape, bytes) {
+/** @param {string} name @param {unknown} shape @param {Uint8Array} bytes from the first number on
+ *  @returns {Promise<{ data: Float32Array | Int8Array, width: number, length: number }>} */
+async function numbersOf(name, shape, bytes) {
   const form = FORMS.find(({ names }) => names.includes(name));
   if (!form) throw wrong(`its numbers are ${JSON.stringify(name.slice(0, 30))}, not f32, f64, f16, bf16 or int8, little-endian`);
   const isShape = Array.isArray(shape) && shape.every(one => Number.isSafeInteger(one) && one >= 0);
   if (!isShape || (shape.length !== 1 && shape.length !== 2))
     throw wrong(`its shape is ${JSON.stringify(shape)?.slice(0, 50)}, not (embeddings, numbers)`);
   const [length, width] = shape.length === 1 ? [1, shape[0]] : shape;
-  if (length * width * form.bytes !== bytes.length) throw wrong(`${bytes.length} bytes are not ${length} embeddings of ${width} numbers`);
-  return { data: form.read(new Uint8Array(bytes).buffer), width, length };
+  const { type, read } = form;
+  const unit = type.BYTES_PER_ELEMENT;
+  if (length * width * unit !== bytes.length) throw wrong(`${bytes.length} bytes are not ${length} embeddings of ${width} numbers`);
+  const data = new (type === Int8Array ? Int8Array : Float32Array)(length * width);
+  await inPieces(bytes.length, PIECE, (from, to) => {
+    const piece = new type(new Uint8Array(bytes.subarray(from, to)).buffer); // aligned, as the file's may not be
+    if (read) for (let i = 0; i < piece.length; i++) data[from / unit + i] = read(piece[i]);
+    else data.set(piece, from / unit);
+  });
+  return { data, width, length };
 }
 
 /** @param {Uint8Array} bytes */
-function readNpy(bytes) {
+async function readNpy(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const wide = bytes[6] > 1; // since format 2.0
   const start = wide ? 12 : 10;
@@ -144,11 +159,11 @@ function readNpy(bytes) {
     .map(Number);
   if (order === 'True' && sizes.length > 1)
     throw wrong("its numbers stand column after column: save it as C-ordered, with numpy's ascontiguousarray");
-  return { ...numbersOf(descr, sizes, bytes.subarray(start + length)), names: null, model: null };
+  return { ...(await numbersOf(descr, sizes, bytes.subarray(start + length))), names: null, model: null };
 }
 
 /** @param {Uint8Array} bytes @param {string} [tensor] */
-function readSafetensors(bytes, tensor) {
+async function readSafetensors(bytes, tensor) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = bytes.length < 8 ? Infinity : Number(view.getBigUint64(0, true));
   if (8 + length > bytes.length) throw wrong('its header does not fit, or it is neither .npy nor safetensors');
@@ -169,7 +184,7 @@ function readSafetensors(bytes, tensor) {
   const [from, to] = Array.isArray(offsets) ? offsets : [Number.NaN, Number.NaN];
   if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to) || from < 0 || to < from || 8 + length + to > bytes.length)
     throw wrong(`${JSON.stringify(named.slice(0, 100))} does not fit`);
-  const read = numbersOf(String(dtype), shape, bytes.subarray(8 + length + from, 8 + length + to));
+  const read = await numbersOf(String(dtype), shape, bytes.subarray(8 + length + from, 8 + length + to));
   const model = typeof metadata?.model === 'string' ? metadata.model : null;
   return { ...read, names: namesOf(metadata?.files, read.length), model };
 }
@@ -194,7 +209,7 @@ export async function importEmbeddings(file, options) {
   if (!(buffer instanceof Uint8Array) && !(buffer instanceof ArrayBuffer)) throw bad('A file of embeddings is bytes or a Blob.');
   const bytes = buffer instanceof Uint8Array ? buffer : new Uint8Array(buffer);
   const isNpy = bytes[0] === 0x93 && new TextDecoder().decode(bytes.subarray(1, 6)) === 'NUMPY';
-  const { data, width, length, names, model } = isNpy ? readNpy(bytes) : readSafetensors(bytes, tensor);
+  const { data, width, length, names, model } = await (isNpy ? readNpy(bytes) : readSafetensors(bytes, tensor));
   return {
     data,
     width,

@@ -11,6 +11,7 @@
 import { ClipError, throwIfAborted } from '../error.js';
 import { MOST_WIDTH, QUERIES, Search } from '../engine/search.js';
 import { bad, embeddingList, embeddingOf, guarded, optionsOf, whole } from './arguments.js';
+import { clock, pause } from './turns.js';
 
 export { exportEmbeddings, importEmbeddings } from './embedding-file.js';
 
@@ -20,25 +21,6 @@ export { exportEmbeddings, importEmbeddings } from './embedding-file.js';
 /** @typedef {{ width?: number, dtype?: 'f32' | 'q8', signal?: AbortSignal }} IndexOptions width: numbers of an embedding, where all are given in one
  *  array. dtype: q8 keeps a quarter of the bytes, with cosines that are off by some thousandths; f32 is the default, but for Int8Array */
 /** @typedef {{ index: number, score: number }} Match index: the embedding's place, from 0 on. score: its cosine with the query */
-
-/** Milliseconds of work before other things get their turn. */
-const SLICE = 8;
-
-/** @type {() => Promise<void>} */
-const pause = (() => {
-  const { scheduler, setImmediate } = /** @type {any} */ (globalThis);
-  if (scheduler?.yield) return () => scheduler.yield();
-  if (setImmediate) return () => new Promise(resolve => setImmediate(resolve));
-  return () =>
-    new Promise(resolve => {
-      const { port1, port2 } = new MessageChannel(); // a timeout would wait for some milliseconds
-      port1.onmessage = () => {
-        port1.close();
-        resolve();
-      };
-      port2.postMessage(0);
-    });
-})();
 
 /** @param {any} value @returns {value is Flat} */
 const isFlat = value => value instanceof Float32Array || value instanceof Int8Array;
@@ -228,16 +210,6 @@ export class EmbeddingIndex {
         },
       });
   }
-}
-
-/** Tells every few milliseconds that it is time for others. @returns {() => boolean} */
-function clock() {
-  let since = performance.now();
-  return () => {
-    if (performance.now() - since < SLICE) return false;
-    since = performance.now();
-    return true;
-  };
 }
 
 /**

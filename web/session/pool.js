@@ -142,7 +142,12 @@ export class Pool {
     /** @type {Iterator<I> | AsyncIterator<I>} */
     const source = /** @type {any} */ (inputs)[Symbol.asyncIterator]?.() ?? /** @type {any} */ (inputs)[Symbol.iterator]();
     const control = new AbortController();
-    const stop = () => control.abort();
+    /** Of what runs, each by itself: a signal with many listeners makes Node warn. @type {Set<AbortController>} */
+    const controls = new Set();
+    const stop = () => {
+      control.abort();
+      for (const one of controls) one.abort();
+    };
     signal?.addEventListener('abort', stop, { once: true });
     /** @type {Map<Client, { load: number, ready?: Promise<unknown>, of?: unknown }>} */
     const lanes = new Map();
@@ -168,9 +173,12 @@ export class Pool {
       const { call, args, transfer, first } = await taskOf(input, index);
       const client = first ? this.first : clients().reduce((a, b) => (lane(b).load < lane(a).load ? b : a));
       const its = lane(client);
+      const own = new AbortController();
+      if (control.signal.aborted) own.abort();
+      controls.add(own);
       its.load++;
       try {
-        const options = { beside: true, signal: control.signal, grace: GRACE };
+        const options = { beside: true, signal: own.signal, grace: GRACE };
         if (setUp && client !== this.first) {
           if (its.of !== client.life) its.ready = setUp(client); // it is new, or had to be started anew
           its.of = client.life;
@@ -178,6 +186,7 @@ export class Pool {
         }
         return await client.request(call, args, { ...options, transfer });
       } finally {
+        controls.delete(own);
         its.load--;
       }
     };
@@ -259,7 +268,7 @@ export class Pool {
         await news;
       }
     } finally {
-      control.abort();
+      stop();
       signal?.removeEventListener('abort', stop);
       if (!ended) Promise.resolve(source.return?.()).catch(() => {});
       if (--this.batches === 0) {
