@@ -43,6 +43,10 @@ void clip_engine_destroy(clip_engine *engine);
 /* Body of worker thread `index` (1 .. threads - 1); returns when the engine is destroyed. */
 void clip_engine_work(clip_engine *engine, uint32_t index);
 
+/* Whether the caller's thread works without the others from now on. A copy of an engine's memory, which has no other threads, is told so
+ * before it works. */
+void clip_engine_alone(clip_engine *engine, int alone);
+
 /* Name of the int8 kernels in force, for reports; static storage. */
 const char *clip_engine_kernels(const clip_engine *engine);
 

@@ -35,6 +35,10 @@ void clip_engine_work(clip_engine *engine, uint32_t index) {
     if (engine->machine.pool) clip_pool_work(engine->machine.pool, index);
 }
 
+void clip_engine_alone(clip_engine *engine, int alone) {
+    if (engine->machine.pool) clip_pool_alone(engine->machine.pool, alone);
+}
+
 const char *clip_engine_kernels(const clip_engine *engine) { return engine->machine.kernels.name; }
 
 clip_status clip_tower_sketch(clip_tower **out, clip_engine *engine, clip_tower_kind kind, const char *config, size_t length) {

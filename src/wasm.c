@@ -22,6 +22,7 @@ EXPORT(free) void clip_wasm_free(void *pointer) { free(pointer); }
 
 EXPORT(engine_create) clip_engine *clip_wasm_engine_create(uint32_t threads) { return clip_engine_create(threads); }
 EXPORT(engine_work) void clip_wasm_engine_work(clip_engine *engine, uint32_t index) { clip_engine_work(engine, index); }
+EXPORT(engine_alone) void clip_wasm_engine_alone(clip_engine *engine, uint32_t alone) { clip_engine_alone(engine, alone != 0); }
 EXPORT(engine_kernels) const char *clip_wasm_engine_kernels(const clip_engine *engine) { return clip_engine_kernels(engine); }
 EXPORT(checksum) uint32_t clip_wasm_checksum(const uint8_t *bytes, size_t length, uint32_t before) {
     return clip_checksum(bytes, length, before);

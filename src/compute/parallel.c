@@ -38,6 +38,7 @@ struct clip_pool {
     _Atomic uint32_t epoch;  /* loop number; workers sleep on it */
     _Atomic uint32_t done;   /* indices of this loop; the caller sleeps on it */
     _Atomic uint32_t entered, sleeping, stop;
+    int alone;      /* the caller's affair, and read by nobody else */
     uint32_t count; /* indices of this loop */
     void (*task)(void *context, size_t index);
     void *context;
@@ -57,7 +58,8 @@ void clip_pool_destroy(clip_pool *pool) {
     free(pool);
 }
 
-uint32_t clip_pool_threads(const clip_pool *pool) { return 1 + atomic_load(&((clip_pool *)pool)->entered); }
+uint32_t clip_pool_threads(const clip_pool *pool) { return pool->alone ? 1 : 1 + atomic_load(&((clip_pool *)pool)->entered); }
+void clip_pool_alone(clip_pool *pool, int alone) { pool->alone = alone; }
 
 /* Works on loop `epoch` until no index of it is left to take. */
 static void take_indices(clip_pool *pool, uint32_t epoch) {
@@ -93,7 +95,7 @@ void clip_pool_work(clip_pool *pool, uint32_t index) {
 }
 
 void clip_parallel(clip_pool *pool, size_t count, void (*task)(void *context, size_t index), void *context) {
-    if (!pool || count <= 1 || count > UINT32_MAX || atomic_load(&pool->entered) == 0) {
+    if (!pool || pool->alone || count <= 1 || count > UINT32_MAX || atomic_load(&pool->entered) == 0) {
         for (size_t i = 0; i < count; i++) task(context, i);
         return;
     }
@@ -120,6 +122,7 @@ struct clip_pool {
 clip_pool *clip_pool_create(uint32_t threads) { return threads == 0 || threads > 16 ? NULL : calloc(1, sizeof(clip_pool)); }
 void clip_pool_destroy(clip_pool *pool) { free(pool); }
 uint32_t clip_pool_threads(const clip_pool *pool) { return (void)pool, 1; }
+void clip_pool_alone(clip_pool *pool, int alone) { (void)pool, (void)alone; }
 void clip_pool_work(clip_pool *pool, uint32_t index) { (void)pool, (void)index; }
 void clip_parallel(clip_pool *pool, size_t count, void (*task)(void *context, size_t index), void *context) {
     (void)pool;

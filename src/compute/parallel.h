@@ -27,6 +27,9 @@ void clip_pool_work(clip_pool *pool, uint32_t index);
 /* Threads that share a loop right now: 1 + workers that have entered clip_pool_work. */
 uint32_t clip_pool_threads(const clip_pool *pool);
 
+/* Whether the caller does without the others: where there are other engines to make use of the machine. */
+void clip_pool_alone(clip_pool *pool, int alone);
+
 /* Calls task(context, index) for every index below `count`, in any order, on the pool's threads and the caller's;
  * returns when all are done. pool may be NULL (a plain loop). Not reentrant: a task must not start another loop. */
 void clip_parallel(clip_pool *pool, size_t count, void (*task)(void *context, size_t index), void *context);

@@ -65,6 +65,27 @@ static void latecomers_join(void **state) {
     loops(3, 3000, 60000);
 }
 
+static void note_thread(void *context, size_t index) { ((pthread_t *)context)[index] = pthread_self(); }
+
+static void alone_it_is_the_caller_only(void **state) {
+    (void)state;
+    clip_pool *pool = clip_pool_create(2);
+    pthread_t thread, by[64];
+    worker w = {pool, 0};
+    assert_int_equal(pthread_create(&thread, NULL, work, &w), 0);
+    wait_for(pool, 2);
+    clip_pool_alone(pool, 1);
+    assert_int_equal(clip_pool_threads(pool), 1);
+    for (int round = 0; round < 1000; round++) {
+        clip_parallel(pool, 64, note_thread, by);
+        for (int i = 0; i < 64; i++) assert_true(pthread_equal(by[i], pthread_self()));
+    }
+    clip_pool_alone(pool, 0);
+    assert_int_equal(clip_pool_threads(pool), 2);
+    clip_pool_destroy(pool);
+    pthread_join(thread, NULL);
+}
+
 static void destroy_wakes_sleepers(void **state) {
     (void)state;
     for (int i = 0; i < 50; i++) {
@@ -103,6 +124,7 @@ int main(void) {
 #if defined(CLIP_THREADS) && !defined(__wasm__)
         cmocka_unit_test(every_index_once),
         cmocka_unit_test(latecomers_join),
+        cmocka_unit_test(alone_it_is_the_caller_only),
         cmocka_unit_test(destroy_wakes_sleepers),
 #endif
     };

@@ -55,14 +55,20 @@ export class Engine {
   static async copy(wasm, { memory, engine }) {
     const instance = await Instance.create(await compile(wasm));
     instance.restore(memory);
-    return new Engine(instance, engine.handle, 1, engine);
+    const copy = new Engine(instance, engine.handle, 1, engine);
+    copy.alone(true); // the other's threads do not work here
+    return copy;
   }
 
-  /** What copy makes another of; null where threads work on the memory. @returns {EngineSnapshot | null} */
+  /** What copy makes another of. @returns {EngineSnapshot} */
   snapshot() {
     const { instance, handle, cell, staging } = this;
-    if (instance.threaded) return null;
-    return { memory: instance.memory.buffer.slice(0), engine: { handle, cell, staging } };
+    return { memory: new Uint8Array(instance.memory.buffer).slice().buffer, engine: { handle, cell, staging } };
+  }
+
+  /** Whether its threads rest, where other engines make use of the machine. @param {boolean} is */
+  alone(is) {
+    this.instance.call('engine_alone', this.handle, Number(is));
   }
 
   /** A tower that the engine has open, by its handle in the engine that this one was copied of. @param {number} handle

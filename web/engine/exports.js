@@ -10,6 +10,7 @@
  * @property {(pointer: i32) => void} free
  * @property {(threads: i32) => i32} engine_create
  * @property {(engine: i32, index: i32) => void} engine_work
+ * @property {(engine: i32, alone: i32) => void} engine_alone
  * @property {(engine: i32) => i32} engine_kernels
  * @property {(bytes: i32, length: i32, before: i32) => i32} checksum
  * @property {(status: i32) => i32} status_text

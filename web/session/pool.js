@@ -1,8 +1,8 @@
 /**
  * Several workers with one model, for batches. The first is there from the beginning and does all single calls; the others are started
  * when a batch turns out to be more than a few pictures, as copies of the first one's memory: nothing is fetched, read or converted
- * again. Each holds the model once more, so they are let go when no batch has come for a while. Where the first has threads, those share
- * each picture instead, and there are no others.
+ * again. Each holds the model once more, so they are let go when no batch has come for a while. Where the first has threads, those rest
+ * during a batch: a picture for each core is done sooner than each picture by all of them (tests/bench/batches.mjs).
  *
  * Each worker has two pictures at a time: while it computes one, the bytes of the other are read, or the browser decodes it.
  */
@@ -65,10 +65,10 @@ export class Pool {
   static ofWorkers(start, message, warn, limit, room = Number.POSITIVE_INFINITY) {
     const first = new WorkerClient(start, async () => ({ message: await message() }), warn);
     const copy = async () => {
-      /** @type {import('./session.js').Snapshot | null} */
+      /** @type {import('./session.js').Snapshot} */
       const snapshot = await first.request('snapshot', [], { beside: true });
       const workers = 2 + pool.others.length;
-      if (!snapshot || snapshot.memory.byteLength * workers > room)
+      if (snapshot.memory.byteLength * workers > room)
         throw new ClipError('out-of-memory', 'There is no room for another worker.');
       return { message: { ...(await message()), snapshot }, transfer: [snapshot.memory] };
     };
@@ -110,6 +110,11 @@ export class Pool {
     for (const other of this.others.splice(0)) other.dispose();
   }
 
+  /** Whether the first one's threads rest. @param {boolean} is */
+  #alone(is) {
+    if (/** @type {any} */ (this.first.info)?.threads > 1) this.first.request('alone', [is], { beside: true }).catch(() => {});
+  }
+
   /** Starts another worker, if there may be one and none is being started; `then` is called when it is there. @param {() => void} then */
   #grow(then) {
     const { more } = this;
@@ -117,7 +122,11 @@ export class Pool {
     const other = more();
     this.growing = other
       .request(null, [])
-      .then(() => void (this.first.disposed ? other.dispose() : this.others.push(other)))
+      .then(() => {
+        if (this.first.disposed) return other.dispose();
+        this.others.push(other);
+        this.#alone(true);
+      })
       .catch(() => {
         other.dispose();
         this.limit = 1 + this.others.length; // no room, or no leave: it goes with those that are there
@@ -247,7 +256,7 @@ export class Pool {
       changed();
     };
 
-    this.batches++;
+    if (!this.batches++ && this.others.length) this.#alone(true);
     clearTimeout(this.idle);
     try {
       for (let next = 0; ; ) {
@@ -272,6 +281,7 @@ export class Pool {
       signal?.removeEventListener('abort', stop);
       if (!ended) Promise.resolve(source.return?.()).catch(() => {});
       if (--this.batches === 0) {
+        if (this.others.length && !this.first.disposed) this.#alone(false);
         this.idle = setTimeout(() => this.#shrink(), IDLE);
         this.idle.unref?.(); // in Node it is no reason to stay
       }

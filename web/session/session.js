@@ -62,6 +62,7 @@ const CALLS = /** @type {const} */ ([
   'tokenize',
   'prepare',
   'snapshot',
+  'alone',
 ]);
 const TEXT_BATCH = 64;
 /** At 2 KB each. */
@@ -252,12 +253,16 @@ export class Session {
     return this.info;
   }
 
-  /** What another session becomes a copy of this one by: its memory with the image tower; null where threads share it.
-   *  @param {SessionWatch} [watch] @returns {Promise<Snapshot | null>} */
+  /** What another session becomes a copy of this one by: its memory with the image tower. @param {SessionWatch} [watch]
+   *  @returns {Promise<Snapshot>} */
   async snapshot(watch = {}) {
     const { tower } = await this.#tower('vision', watch);
-    const copy = this.#engine.snapshot();
-    return copy && { ...copy, manifest: this.#loader.manifest, vision: tower.handle };
+    return { ...this.#engine.snapshot(), manifest: this.#loader.manifest, vision: tower.handle };
+  }
+
+  /** Whether the engine's threads rest, while other sessions make use of the machine. @param {boolean} is */
+  alone(is) {
+    this.#engine.alone(is);
   }
 
   /** Embeddings, not normalised. @param {Picture[]} pictures @param {SessionWatch} [watch] @returns {Promise<Float32Array[]>} */
