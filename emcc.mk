@@ -153,7 +153,7 @@ $(OUT)/link/search.wasm: $(OUT)/obj/simd/src/compute/search.o
 	@echo '  ld $@'; mkdir -p $(@D); $(WASM_LD) -m wasm32 --no-entry --gc-sections --stack-first -z stack-size=8192 \
 	  --max-memory=4294967296 --strip-debug --export=__heap_base $(SEARCH_EXPORTS) $< -o $@
 $(OUT)/wasm/search.wasm: $(OUT)/link/search.wasm
-	@echo '  opt $@'; mkdir -p $(@D); $(WASM_OPT) $(WASM_OPT_FLAGS) $< -o $@
+	@echo '  opt $@'; mkdir -p $(@D); $(WASM_OPT) $(subst -O3,-Os,$(WASM_OPT_FLAGS)) $< -o $@
 web/wasm/search.js: $(OUT)/wasm/search.wasm
 	@mkdir -p $(@D); printf "/** src/compute/search.c as a WebAssembly module, in base64. Made by emcc.mk. */\nexport const SEARCH = '%s';\n" \
 	  "$$(base64 -w0 $<)" > $@.new && mv $@.new $@

@@ -117,22 +117,19 @@ INLINE void q8_tile(const search *s, size_t n, size_t m, size_t row, size_t firs
 }
 
 /* Two rows with four queries at a time, and four rows with each query that is left; a part of the rows, so that they stay in the nearest
- * cache while the queries go by. */
+ * cache while the queries go by. Where the last tile would reach past the end, it begins earlier, and computes some once more. */
 INLINE void go(const search *s, tile run) {
     const size_t part = 16;
     for (size_t begin = 0; begin < s->count; begin += part) {
-        size_t end = s->count - begin < part ? s->count : begin + part;
-        for (size_t j = 0; j < s->queries; j++) {
-            size_t i = begin;
-            if (j + 4 <= s->queries && end - begin >= 2) {
-                for (; i + 2 <= end; i += 2) run(s, 2, 4, i, j);
-                if (i < end) run(s, 2, 4, i - 1, j); /* one of them once more */
-                j += 3;
-                continue;
-            }
-            for (; i + 4 <= end; i += 4) run(s, 4, 1, i, j);
-            for (; i < end; i++) run(s, 1, 1, i, j);
-        }
+        size_t end = s->count - begin < part ? s->count : begin + part, j = 0;
+        if (end - begin >= 2)
+            for (; j + 4 <= s->queries; j += 4)
+                for (size_t i = begin; i < end; i += 2) run(s, 2, 4, i + 2 <= end ? i : end - 2, j);
+        for (; j < s->queries; j++)
+            if (end - begin >= 4)
+                for (size_t i = begin; i < end; i += 4) run(s, 4, 1, i + 4 <= end ? i : end - 4, j);
+            else
+                for (size_t i = begin; i < end; i++) run(s, 1, 1, i, j);
     }
 }
 

@@ -68,8 +68,7 @@ export class Pool {
       /** @type {import('./session.js').Snapshot} */
       const snapshot = await first.request('snapshot', [], { beside: true });
       const workers = 2 + pool.others.length;
-      if (snapshot.memory.byteLength * workers > room)
-        throw new ClipError('out-of-memory', 'There is no room for another worker.');
+      if (snapshot.memory.byteLength * workers > room) throw new ClipError('out-of-memory', 'There is no room for another worker.');
       return { message: { ...(await message()), snapshot }, transfer: [snapshot.memory] };
     };
     const pool = new Pool(first, () => new WorkerClient(start, copy, warn), limit);
