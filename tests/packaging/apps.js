@@ -54,10 +54,10 @@ export const filesIn = folder =>
     .filter(entry => entry.isFile())
     .map(entry => join(entry.parentPath ?? entry.path, entry.name).slice(folder.length + 1));
 
-/** A program that serves until it is ended, as development servers do. @param {string} app @param {string} name @param {string[]} args
+/** A program that serves until it is ended, as development servers do. @param {string} app @param {string} program @param {string[]} args
  *  @param {string} url */
-export async function startServer(app, name, args, url) {
-  const child = spawn(join(app, 'node_modules/.bin', name), args, { cwd: app, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+export async function startServer(app, program, args, url) {
+  const child = spawn(program, args, { cwd: app, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', data => (log += data));
   for (let i = 0; i < 300; i++) {
@@ -70,7 +70,7 @@ export async function startServer(app, name, args, url) {
       return { url, log: () => log, close: async () => void process.kill(-(/** @type {number} */ (child.pid)), 'SIGKILL') };
     await new Promise(resolve => setTimeout(resolve, 200));
   }
-  throw new Error(`${name} ${args.join(' ')} does not serve ${url}:\n${log}`);
+  throw new Error(`${program} ${args.join(' ')} does not serve ${url}:\n${log}`);
 }
 
 /** @type {Promise<import('playwright-core').Browser> | undefined} */

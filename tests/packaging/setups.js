@@ -22,10 +22,12 @@ const vite = tool => async () => {
   return { folder: join(app, 'dist') };
 };
 
-/** @param {'vite5' | 'vite7'} tool @param {number} port */
+/** @param {'vite5' | 'vite7' | 'vite8'} tool @param {number} port */
 const viteDev = (tool, port) => async () => {
-  const app = await makeApp(tool, { 'index.html': HTML(), 'main.js': MAIN });
-  return { server: await startServer(app, 'vite', ['--port', `${port}`, '--strictPort'], `http://localhost:${port}/`) };
+  const app = await makeApp(tool === 'vite8' ? null : tool, { 'index.html': HTML(), 'main.js': MAIN });
+  const own = tool === 'vite8' ? ROOT : app;
+  const program = join(own, 'node_modules/.bin/vite');
+  return { server: await startServer(app, program, ['--port', `${port}`, '--strictPort'], `http://localhost:${port}/`) };
 };
 
 /** @param {string} bundler */
@@ -62,6 +64,7 @@ export const SETUPS = {
   'Vite 8': { build: vite('vite8') },
   'Vite 7': { slow: true, build: vite('vite7') },
   'Vite 5': { slow: true, build: vite('vite5') },
+  'Vite 8, development server': { build: viteDev('vite8', 51888) },
   'Vite 7, development server': { slow: true, build: viteDev('vite7', 51887) },
   'Vite 5, development server': { build: viteDev('vite5', 51885) },
   'webpack 5': {
