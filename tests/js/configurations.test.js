@@ -251,6 +251,21 @@ describe('weights that are not there, or not readable', () => {
     await rename(join(folder, 'model.safetensors'), join(folder, 'tf_model.h5'));
     await assert.rejects(load(folder), refused(/tf_model\.h5/, ['no-weights']));
   });
+  test("Immich's folders say what they are, what is there, and what to load instead", async () => {
+    const { mkdir, writeFile } = await import('node:fs/promises');
+    const config = {
+      embed_dim: 512,
+      vision_cfg: { image_size: 224, layers: 12, width: 768, patch_size: 32 },
+      text_cfg: { context_length: 77, vocab_size: 49408, width: 512, heads: 8, layers: 12 },
+    };
+    const folder = await makeFolder({ 'config.json': JSON.stringify(config) });
+    for (const half of ['visual', 'textual']) {
+      await mkdir(join(folder, half));
+      await writeFile(join(folder, half, 'model.onnx'), 'not read');
+    }
+    const message = /Immich.*visual\/model\.onnx.*openai\/clip-vit-base-patch32/;
+    await assert.rejects(load(folder), refused(message, ['no-weights']));
+  });
 });
 
 describe('tokenizers by their files', () => {

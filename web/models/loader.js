@@ -612,6 +612,8 @@ function checkVocabulary({ vocabulary, padding }, expected, config) {
 function noWeights(id, weights) {
   const looked = 'model.safetensors, pytorch_model.bin, open_clip_model.safetensors, open_clip_pytorch_model.bin, onnx/…';
   const found = weights?.others?.length ? ` It has ${weights.others.join(', ')}.` : '';
+  if (weights?.others?.includes('visual/model.onnx'))
+    return `${id} has the files that Immich runs, which are not read here.${found} Load the model that they were made of by its own name: for ViT-B-32__openai that is openai/clip-vit-base-patch32.`;
   return `${id} has a configuration, but no weights in a form that is read here (${looked}).${found} Is there a conversion of it under another name?`;
 }
 

@@ -4,7 +4,7 @@
  * - ours: clip.json, and a safetensors file for each tower and dtype;
  * - Hugging Face: config.json, preprocessor_config.json (transformers 5: processor_config.json), weights, the tokenizer's files; the same
  *   in the folder 0_CLIPModel/ of a sentence-transformers model;
- * - OpenCLIP: open_clip_config.json, weights, the tokenizer's files; Immich's: config.json of that form, visual/ and textual/.
+ * - OpenCLIP: open_clip_config.json, weights, the tokenizer's files. (Immich's have a config.json of that form; its ONNX files are refused.)
  *
  * Whatever changes a model's answers and is not known here is refused by name before weights travel: see keys.js.
  */
