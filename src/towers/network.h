@@ -15,6 +15,7 @@
 
 typedef struct {
     size_t model_bytes, state_bytes;
+    int fast; /* whether it takes the fastest int8 kernels, however small it is */
     /* Weights from `arena`. CLIP_ERROR_MEMORY. */
     clip_status (*layout)(void *model, const clip_kernels *kernels, clip_arena *arena, const clip_config *config,
                           clip_precision precision);

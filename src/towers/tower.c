@@ -78,7 +78,7 @@ static clip_status build(clip_tower *tower) {
     tower->state = calloc(1, tower->network->state_bytes);
     if (!tower->model || !tower->state) return CLIP_ERROR_MEMORY;
     clip_status status = layout(tower, &weights, &workspace);
-    if (status == CLIP_OK && weights.used < SMALL_TOWER && !tower->sketch) {
+    if (status == CLIP_OK && weights.used < SMALL_TOWER && !tower->network->fast && !tower->sketch) {
         tower->kernels = &tower->machine->exact;
         weights = workspace = clip_arena_measure();
         status = layout(tower, &weights, &workspace);

@@ -13,13 +13,14 @@ from safetensors.torch import save_file
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def lively(model):
-    """Random weights large enough that every part matters, and no more."""
+def lively(model, gamma=.3):
+    """Random weights large enough that every part matters, and no more. gamma: of layers' scales; with .3 a network of forty blocks makes
+    of noise of a thousandth in the pixels one of 2 % in the embedding, which no precision would be near."""
     torch.manual_seed(5)
     with torch.no_grad():
         for name, p in model.named_parameters():
             fan = p[0].numel() if p.dim() > 1 else 1
-            if "gamma" in name: p.normal_(.3, .1)
+            if "gamma" in name: p.normal_(gamma, gamma / 3)
             elif "embedding" in name: p.normal_(0, .3)
             elif p.dim() > 1: p.normal_(0, 1 / fan ** .5)
             elif name.endswith("weight"): p.normal_(1, .2)
@@ -101,7 +102,7 @@ def small_b():
 def true_size(name, folder):
     import open_clip
     torch.set_num_threads(1)
-    model = lively(open_clip.create_model(name))
+    model = lively(open_clip.create_model(name), .1)
     c = open_clip.get_model_config(name)
     size = c["vision_cfg"]["image_size"]
     write(folder, model, model.encode_image, model.encode_text, size, 77, 49408, {"model_cfg": c, "preprocess_cfg": {"size": [size, size], "mode": "RGB",
