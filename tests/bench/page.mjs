@@ -17,7 +17,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ISOLATION, serve } from '../../build/serve.mjs';
 import { png } from '../js/helpers/bombs.js';
-import { launch, memoryOf } from './chromium.mjs';
+import { launch, memoryOf, rendererCpu } from './chromium.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const { values, positionals } = parseArgs({
@@ -111,7 +111,7 @@ async function read(root, paths, watch = false) {
   await setLabels(page, 'dog, cat, food, building, car');
   await page.waitForTimeout(1500);
   await blocks(page);
-  const begin = performance.now();
+  const [begin, used] = [performance.now(), rendererCpu()];
   await page.setInputFiles('#choose', paths);
   const early = watch && paths.length > 400 ? await readAtLeast(page, 300).then(memoryOf) : null;
   await page.waitForFunction(
@@ -124,7 +124,10 @@ async function read(root, paths, watch = false) {
     paths.length,
     { polling: 50, timeout: 900_000 },
   );
-  return { page, close, early, rate: (1000 * paths.length) / (performance.now() - begin), blocks: await blocks(page) };
+  const seconds = (performance.now() - begin) / 1000;
+  const now = rendererCpu();
+  const cpu = { all: (now.all - used.all) / paths.length, main: (now.main - used.main) / paths.length };
+  return { page, close, early, cpu, rate: paths.length / seconds, blocks: await blocks(page) };
 }
 
 /** Blocks of the main thread where photos are chosen as people do in Chromium, by its chooser; the origin's own files stand for the disk's.
@@ -187,12 +190,14 @@ const PARTS = {
         if (values.before) {
           const before = await read(resolve(values.before), paths);
           rates.before.push(before.rate);
-          line(`before: photos a second; longest block`, `${before.rate.toFixed(1)}; ${longest(before.blocks)}`);
+          line('before: photos a second; longest block of the main thread', `${before.rate.toFixed(1)}; ${longest(before.blocks)}`);
+          line('before: CPU for a photo, of all threads and of the main one', `${ms(before.cpu.all)}, ${ms(before.cpu.main)}`);
           await before.close();
         }
         const now = await read(ROOT, paths, true);
         rates.now.push(now.rate);
         line('now: photos a second; longest block of the main thread', `${now.rate.toFixed(1)}; ${longest(now.blocks)}`);
+        line('now: CPU for a photo, of all threads and of the main one', `${ms(now.cpu.all)}, ${ms(now.cpu.main)}`);
         if (now.early) line('memory of the renderer at photo 300', megabytes(now.early));
         await now.page.waitForTimeout(1000);
         line('memory of the renderer at the end', megabytes(memoryOf()));

@@ -263,6 +263,49 @@ test('photos by the browser’s own chooser, of which each file is looked at by 
   assert.deepEqual(page.complaints, []);
 });
 
+test('in use nothing is asked for but the page’s own scripts, nothing of a photo is stored, and no policy is violated', async () => {
+  const page = await withFour({
+    before: () => {
+      globalThis.violations = [];
+      addEventListener('securitypolicyviolation', ({ blockedURI }) => globalThis.violations.push(blockedURI));
+    },
+  });
+  const before = page.requests.length;
+  await page.fill('#search', 'a bus');
+  await page.press('#search', 'Enter');
+  await shown(page, /Nearest to “a bus”/);
+  await row(page, 'pizza').click();
+  await page.click('#tiles .tile >> nth=0');
+  await page.click('#back');
+  await page.click('#export');
+  await saved(page, '#save-csv');
+  const asked = page.requests.slice(before).filter(url => !url.startsWith('blob:'));
+  assert.deepEqual(
+    asked.filter(url => !(url.startsWith(it.site.url) && new URL(url).pathname.endsWith('.js'))),
+    [],
+  );
+  const stored = await page.evaluate(async () => {
+    const sizes = [];
+    for (const { name } of await indexedDB.databases()) {
+      const db = await new Promise(resolve => (indexedDB.open(name).onsuccess = event => resolve(event.target.result)));
+      for (const store of db.objectStoreNames) {
+        const all = db.transaction(store).objectStore(store).getAll();
+        for (const value of await new Promise(resolve => (all.onsuccess = () => resolve(all.result))))
+          for (const part of [value, ...Object.values(Object(value))]) sizes.push(part?.size ?? part?.byteLength ?? 0);
+      }
+      db.close();
+    }
+    return { sizes, names: Object.keys(localStorage), caches: await caches.keys(), violations: globalThis.violations };
+  });
+  const photos = FOUR.map(name => readFileSync(pathOf(name)).length);
+  assert.ok(stored.sizes.length > 0); // of the model
+  assert.deepEqual(
+    stored.sizes.filter(size => photos.includes(size)),
+    [],
+  );
+  assert.deepEqual([stored.names, stored.caches, stored.violations], [[], [], []]);
+});
+
 test('a label made of photos, and more like this', async () => {
   const page = await withFour();
   await page.setInputFiles('#choose', ['oranges', 'lemons'].map(chosen));
