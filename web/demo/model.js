@@ -38,7 +38,9 @@ export class Model {
   static async load(source, options) {
     const bound = await boundTo(source);
     try {
-      const clip = await Clip.load(source, { ...options, worker: bound.start });
+      // a small model is quicker with a photo on each core than with all cores on one photo
+      const threads = source === undefined ? 1 : undefined;
+      const clip = await Clip.load(source, { ...options, threads, worker: bound.start });
       try {
         await clip.prepare(['vision', 'text'], { signal: options.signal, onProgress: options.onProgress });
         return new Model(clip, bound);
