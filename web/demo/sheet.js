@@ -87,7 +87,7 @@ export class Sheet {
   #measure() {
     const width = this.list.clientWidth;
     if (!width) return; // it is not shown
-    const least = width < 420 ? 100 : width < 900 ? 140 : 160;
+    const least = width < 900 ? 140 : 160; // room for a label of two words and its score
     this.#columns = Math.max(1, Math.floor((width + GAP) / (least + GAP)));
     this.#side = Math.floor((width - GAP * (this.#columns - 1)) / this.#columns);
     this.#row = this.#side + TEXT + GAP;
