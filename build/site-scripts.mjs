@@ -53,16 +53,22 @@ export async function scriptsOf({ entry, folder, plugins, options }) {
     },
   };
 
-  const exported = [...names.keys()].map(path => {
-    const list = lists(path).map(([name, to]) => `${name} as ${to}`);
-    return `export { ${list.join(', ')} } from ${JSON.stringify(`./${relative(folder, path)}`)};`;
-  });
-  const texts = new Map([['app', await bundle({ contents: [entry, ...exported].join('\n'), resolveDir: folder }, [out])]]);
+  const texts = new Map([['app', '']]);
+  /** Of the names, those that what comes later does use: the rest need not be kept for it. */
+  const used = new Set();
   for (const path of later) {
     const contents = `export * from ${JSON.stringify(`./${basename(path)}`)};`;
-    const text = path.includes('/words/') ? contents.replace('*', '{ default }') : contents;
-    texts.set(nameOf(path), await bundle({ contents: text, resolveDir: join(path, '..') }, [out, fromPage]));
+    const source = path.includes('/words/') ? contents.replace('*', '{ default }') : contents;
+    const text = await bundle({ contents: source, resolveDir: join(path, '..') }, [out, fromPage]);
+    for (const [, list] of text.matchAll(/import\s*\{([^}]*)\}\s*from\s*"\.\/the-page"/g))
+      for (const one of list.split(',')) used.add(one.trim().split(' ')[0]);
+    texts.set(nameOf(path), text);
   }
+  const exported = [...names.keys()].map(path => {
+    const list = lists(path).filter(([, to]) => used.has(to));
+    return `export { ${list.map(([name, to]) => `${name} as ${to}`).join(', ')} } from ${JSON.stringify(`./${relative(folder, path)}`)};`;
+  });
+  texts.set('app', await bundle({ contents: [entry, ...exported].join('\n'), resolveDir: folder }, [out]));
   // they name each other: one hash for all of them
   const version = hashOf([...texts.values()].join('\n'));
   const renamed = text =>

@@ -276,6 +276,7 @@ export default {
       'not-found': 'There is no model of that name, or it is not public. Check the spelling.',
       network: 'The model could not be fetched. Check the connection; what has arrived is kept, and the next try goes on from there.',
       offline: 'You are offline, and this model is not on this device yet.',
+      'not-fetched': 'You are offline, and reading these labels needs more of the model than is on this device.',
       blocked: 'That site does not let other pages fetch its files (CORS). Download the model’s folder, then open it here.',
       unreachable:
         'That address cannot be reached, or it does not let other pages fetch its files (CORS). If it opens in a tab of its own, download the model’s folder and open it here.',
