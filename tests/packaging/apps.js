@@ -38,11 +38,13 @@ export const bin = (app, name, args) => must(join(app, 'node_modules/.bin', name
 export const HTML = (script = '<script type="module" src="/main.js"></script>') =>
   `<!doctype html><html><head><meta charset="utf-8"><title>app</title><link rel="icon" href="data:,"></head><body>${script}</body></html>`;
 
-/** What an app does: it classifies a picture, and says how it went in window.result. @param {string} [load] arguments of Clip.load */
+/** What an app does: it classifies a picture, searches, and says how it went in window.result. @param {string} [load] arguments of Clip.load */
 export const USE = (load = '') => `
 const photo = new Uint8Array(${JSON.stringify(Array.from(makePicture(80, 60)))});
 Clip.load(${load}).then(async clip => {
   const scores = await clip.classify(photo, ['dog', 'pizza']);
+  const [best] = await Clip.topK([0, 1], [[1, 0], [0.1, 1], [1, 1]], 1);
+  if (best.index !== 1) throw new Error('search found ' + best.index);
   window.result = { scores, threads: clip.info.threads, warnings: clip.warnings.map(warning => warning.code) };
 }).catch(error => (window.result = { error: error.code + ': ' + error.message }));
 `;
