@@ -57,6 +57,7 @@ export async function startKillable() {
         }
       }
     },
+    renderers: () => running.renderers(),
     /** Kills all that runs pages. */
     async killRenderers() {
       for (const pid of await running.renderers()) {
