@@ -1,9 +1,11 @@
-# native.mk - the C core on this machine, and its tests:  make -f build/native.mk -j2 [tests|wasm-tests|library|fuzz]
+# native.mk - the C core on this machine, and its tests:  make -f build/native.mk -j2 [tests|wasm-tests|library|fuzz|threads|coverage]
 #
 #     tests        build/out/native/asan/test_*      tests/c/test_*.c under the address and undefined-behaviour sanitizers
 #     wasm-tests   build/out/wasm-tests/test_*.js    the same tests as plain-SIMD wasm, for Node
 #     library      build/out/native/release/libclip.a   optimized, without sanitizers; and programs of tests/bench/*.c
 #     fuzz         build/out/native/fuzz/fuzz_*      tests/fuzz/fuzz_*.c with libFuzzer (clang)
+#     threads      build/out/native/tsan/test_*      those of tests/c that start threads, under the thread sanitizer (clang)
+#     coverage     build/out/native/coverage/fuzz_*  the fuzzers, counting what of src/ they reach (clang)
 #
 # Kernels are the ones that ship: ours compile against SIMDe's WebAssembly intrinsics (src/compute/simd.h), and so do XNNPACK's,
 # which take this machine for WebAssembly by a changed copy of one header. All programs run from the repository's root.
@@ -21,6 +23,9 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 NATIVE_asan    := -g -O1 -fno-omit-frame-pointer $(SANITIZE)
 NATIVE_release := -g -O2 -march=native -DNDEBUG
 NATIVE_fuzz    := $(NATIVE_asan) -fsanitize=fuzzer-no-link
+NATIVE_tsan    := -g -O1 -fno-omit-frame-pointer -fsanitize=thread
+# What of the sources the seeds of the fuzzers reach: see tests/fuzz/coverage.sh.
+NATIVE_coverage := -g -O1 -fprofile-instr-generate -fcoverage-mapping
 
 # cmocka, as its CMake would configure it for a POSIX system. Its header would define uintptr_t, wrongly for wasm's C library.
 CMOCKA_INCLUDE := -isystem $(SOURCES)/cmocka/include -D_UINTPTR_T -D_UINTPTR_T_DEFINED
@@ -48,7 +53,7 @@ $(TREE)/xnnpack/common.h: $(SOURCES)/xnnpack/src/xnnpack/common.h build/native.m
 	@ln -s $(filter-out %/common.h,$(wildcard $(SOURCES)/xnnpack/src/xnnpack/*)) $(@D)
 	@sed -E 's/(#define XNN_ARCH_[A-Z0-9_]+) 1/\1 0/; s/XNN_ARCH_WASMSIMD 0/XNN_ARCH_WASMSIMD 1/' $< > $@
 
-# $(call native,asan|release|fuzz); fuzzers take XNNPACK as the tests have it: libFuzzer's counters would keep what the linker drops.
+# $(call native,asan|release|fuzz|tsan|coverage); fuzzers take XNNPACK as the tests have it: libFuzzer's counters would keep what the linker drops.
 define native
 $(NATIVE)/$1/obj/src/%.o: src/%.c build/native.mk
 	@echo '  cc $$@'; mkdir -p $$(@D); $(CC) $(NATIVE_CLIP) $(NATIVE_$1) -MMD -MP -c $$< -o $$@
@@ -67,7 +72,7 @@ $(NATIVE)/$1/obj/cmocka.o: $(SOURCES)/cmocka/src/cmocka.c build/native.mk
 	@echo '  cc $$@'; mkdir -p $$(@D); $(CC) $(NATIVE_$1) $(CMOCKA_FLAGS) -c $$< -o $$@
 
 NATIVE_OBJECTS_$1 := $(NATIVE_SOURCES:src/%.c=$(NATIVE)/$1/obj/src/%.o) $(NATIVE_POOL_SOURCES:%=$(NATIVE)/$1/obj/pthreadpool/%.o) \
-  $(patsubst %,$(NATIVE)/$(if $(filter fuzz,$1),asan,$1)/obj/xnnpack/%.o,configs $(basename $(call xnnpack_sources,simd)))
+  $(patsubst %,$(NATIVE)/$(if $(filter fuzz,$1),asan,$(if $(filter coverage,$1),release,$1))/obj/xnnpack/%.o,configs $(basename $(call xnnpack_sources,simd)))
 $(NATIVE)/$1/libclip.a: $$(NATIVE_OBJECTS_$1)
 	@rm -f $$@; ar rcs $$@ $$^
 
@@ -89,7 +94,7 @@ WRAP := $(addprefix -Wl$(COMMA)--wrap=,malloc calloc realloc aligned_alloc)
 # Unused parts refer to XNNPACK operators that are not built: the linker drops both.
 NATIVE_LINK := -Wl,--gc-sections -lm -pthread
 
-$(foreach v,asan release fuzz,$(eval $(call native,$v)))
+$(foreach v,asan release fuzz tsan coverage,$(eval $(call native,$v)))
 
 # ---- the same tests as wasm ----
 
@@ -114,8 +119,10 @@ BENCH  := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
 FUZZ   := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 -include $(TESTS:%=$(NATIVE)/asan/%.d) $(TESTS:%=$(WASM_TESTS)/%.d) $(FUZZ:%=$(NATIVE)/fuzz/%.d)
 
-.PHONY: tests wasm-tests library fuzz
+.PHONY: tests wasm-tests library fuzz threads coverage
 tests: $(TESTS:%=$(NATIVE)/asan/%)
 wasm-tests: $(TESTS:%=$(WASM_TESTS)/%.js)
 library: $(NATIVE)/release/libclip.a $(BENCH:%=$(NATIVE)/release/%)
 fuzz: $(FUZZ:%=$(NATIVE)/fuzz/%)
+threads: $(patsubst tests/c/%.c,$(NATIVE)/tsan/%,$(shell grep -l pthread_create tests/c/test_*.c))
+coverage: $(FUZZ:%=$(NATIVE)/coverage/%)

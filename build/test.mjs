@@ -2,10 +2,13 @@
 // usage: node build/test.mjs [--all] [format|structure|native|wasm|types|js|browser|packaging]...      all kinds by default
 // --all: also what takes long. Tests see CLIP_ALL=1 in their environment; a kind may have a part of its own in LONG.
 import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { checkNode, ensureChromium, ensureFirefox, ensureModules, ensurePackages } from './setup.mjs';
-import { BuildError, ROOT, ensureCommands, main, make, output, run, step } from './steps.mjs';
+import { BuildError, ROOT, aptInstall, ensureCommands, main, make, output, run, step } from './steps.mjs';
 
+/** Percent of the regions of src/. */
+const COVERED = 85;
 const total = { passed: 0, failed: 0, skipped: 0 };
 
 function count(name, { passed = 0, failed = 0, skipped = 0 }) {
@@ -80,6 +83,48 @@ async function native() {
     const name = file.slice('tests/c/'.length, -2);
     await cmocka(`${name} (native, ASan and UBSan)`, `build/out/native/asan/${name}`, [], env);
   }
+  await fuzz(2);
+}
+
+/** clang, and what its fuzzers and sanitizers link with, which Debian has in a package of its own. */
+async function ensureSanitizers() {
+  await ensureCommands([
+    ['clang', 'clang'],
+    ['make', 'make'],
+  ]);
+  const folder = output('clang', ['-print-resource-dir']) ?? '';
+  if (existsSync(join(folder, 'lib/linux'))) return;
+  const name = `libclang-rt-${/(\d+)[^/]*$/.exec(folder)?.[1]}-dev`;
+  if (process.getuid?.() !== 0) throw new BuildError(`missing: clang's runtime\n       on Debian: apt-get install ${name}`);
+  await step(`install ${name}`, () => aptInstall([name]));
+}
+
+/** Each fuzzer over its seeds and for some seconds more, as many at once as there are cores. @param {number} seconds */
+async function fuzz(seconds) {
+  await ensureSanitizers();
+  await step('build the fuzzers', () => make('build/native.mk', 'fuzz', 'CC=clang'));
+  const names = files('tests/fuzz', /^fuzz_.*\.c$/).map(file => file.slice('tests/fuzz/fuzz_'.length, -2));
+  const work = async () => {
+    for (let name; (name = names.shift()); ) {
+      let text = '';
+      const status = await run('tests/fuzz/run.sh', [String(seconds), name], { onOutput: part => (text += part) });
+      if (status) console.log(text);
+      count(`fuzz_${name}, its seeds and ${seconds} s`, status ? { failed: 1 } : { passed: 1 });
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
+}
+
+/** What threads share, under the thread sanitizer. */
+async function threads() {
+  await ensureSanitizers();
+  await step('build the tests of threads', () => make('build/native.mk', 'threads', 'CC=clang'));
+  for (const file of files('tests/c', /^test_.*\.c$/)) {
+    const name = file.slice('tests/c/'.length, -2);
+    const program = `build/out/native/tsan/${name}`;
+    if (existsSync(join(ROOT, program)))
+      await cmocka(`${name} (native, thread sanitizer)`, program, [], { TSAN_OPTIONS: 'halt_on_error=1' });
+  }
 }
 
 async function wasm() {
@@ -148,7 +193,14 @@ async function packaging() {
 
 const KINDS = { format, structure, native, wasm, types, js, browser, packaging };
 /** What a kind does besides, with --all: { KIND: async () => {} }. @type {Partial<Record<keyof typeof KINDS, () => Promise<void>>>} */
-const LONG = {};
+const LONG = {
+  async native() {
+    await threads();
+    await fuzz(10);
+    await ensureCommands([['llvm-cov-14|llvm-cov', 'llvm']]);
+    await check('what of src/ the seeds of the fuzzers reach', 'tests/fuzz/coverage.sh', [String(COVERED)]);
+  },
+};
 
 await main(async () => {
   const all = process.argv.includes('--all');
