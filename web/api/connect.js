@@ -49,6 +49,21 @@ const isElsewhere = address => new URL(address).origin !== globalThis.location?.
 /** @param {string} address */
 const startAt = address => (isElsewhere(address) ? startElsewhere(address) : new Worker(address, { type: 'module', name: 'clip-wasm' }));
 
+/** By their addresses: for all models of a page a module is compiled once. (What Chromium has compiled so it never lets go of.)
+ *  @type {Map<string, Promise<WebAssembly.Module>>} */
+const modulesAt = new Map();
+
+/** @param {Parameters<typeof compile>[0]} where */
+function compiled(where) {
+  if (typeof where !== 'string') return compile(where);
+  const known = modulesAt.get(where);
+  if (known) return known;
+  const module = compile(where);
+  modulesAt.set(where, module);
+  module.catch(() => modulesAt.delete(where)); // another time it may be there
+  return module;
+}
+
 /** How many workers there may be, and how much memory they may have, where the caller does not say. */
 function capacity() {
   const { hardwareConcurrency = 1, deviceMemory = 4 } = /** @type {Navigator & { deviceMemory?: number }} */ (navigator);
@@ -83,7 +98,7 @@ export async function connect(
     vocabulary,
     bounds,
     threads: chosen.threads,
-    wasm: compile(where).catch(() => where),
+    wasm: compiled(where).catch(() => where),
     readers: moduleOf(readers, 'readers'),
     source,
   };
