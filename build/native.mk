@@ -117,7 +117,7 @@ $(WASM_TESTS)/test_%.js: $(WASM_TESTS)/test_%.o $(WASM_TESTS)/cmocka.o $(WASM_TE
 TESTS  := $(patsubst tests/c/%.c,%,$(wildcard tests/c/test_*.c))
 BENCH  := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
 FUZZ   := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
--include $(TESTS:%=$(NATIVE)/asan/%.d) $(TESTS:%=$(WASM_TESTS)/%.d) $(FUZZ:%=$(NATIVE)/fuzz/%.d)
+-include $(TESTS:%=$(NATIVE)/asan/%.d) $(TESTS:%=$(NATIVE)/tsan/%.d) $(TESTS:%=$(WASM_TESTS)/%.d) $(FUZZ:%=$(NATIVE)/fuzz/%.d) $(FUZZ:%=$(NATIVE)/coverage/%.d)
 
 .PHONY: tests wasm-tests library fuzz threads coverage
 tests: $(TESTS:%=$(NATIVE)/asan/%)

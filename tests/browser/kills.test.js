@@ -80,7 +80,8 @@ test(`killed ${KILLS} times while a model comes: all right when opened again`, {
       );
       while (!over && server.sent('.safetensors') < bytes) await new Promise(resolve => setTimeout(resolve, 2));
       await new Promise(resolve => setTimeout(resolve, late));
-      if (over) counts['too late']++;
+      const finished = over;
+      if (finished) counts['too late']++;
       if (next() < 0.4) {
         counts.browser++;
         await browser.killAll();
@@ -93,7 +94,7 @@ test(`killed ${KILLS} times while a model comes: all right when opened again`, {
       page = await browser.page(`${site.url}blank.html`);
       const before = server.sent('.safetensors');
       check(await visit(page, server.url));
-      if (!over && server.sent('.safetensors') - before < 0.9 * whole) counts.resumed++;
+      if (!finished && server.sent('.safetensors') - before < 0.9 * whole) counts.resumed++;
       server.mood.down = true;
       check(await visit(page, server.url));
       await page.evaluate(async () => (await import('/web/index.js')).Clip.cache.clear());

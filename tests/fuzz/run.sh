@@ -22,8 +22,8 @@ make -s -f build/native.mk CC=clang -j2 "${names[@]/#/build/out/native/fuzz/fuzz
 # Larger inputs are slower, and no more likely to fail.
 most() {
   case $1 in
-    tower) echo 40000 ;;
-    image | converter) echo 4096 ;;
+    tower) echo 42000 ;;
+    image | converter | onnx | torch) echo 4096 ;;
     config | safetensors | tokenizer_json) echo 1500 ;;
     *) echo 400 ;;
   esac

@@ -158,6 +158,71 @@ for (const [precision, name] of ['f32', 'q8', 'q4'].entries()) {
   put('tower', `text-${name}`, [1 + precision * 4, 3, 2, 0], safetensors(text(precision ? matrix : 'BF16')));
   if (precision < 2) put('tower', `resnet-${name}`, [2 + precision * 4, 5, 1, 0], safetensors(resnet(2)));
 }
+/** Those of SigLIP, of BERT's text tower and of EfficientNet-Lite's image tower: control byte 3. */
+const linear = (name, out, inner) => [
+  [`${name}.weight`, 'F16', [out, inner]],
+  [`${name}.bias`, 'F16', [out]],
+];
+const norm = (name, width = 32) => linear(name, width, 1).map(([part, dtype]) => [part, dtype, [width]]);
+const siglipVision = [
+  ...linear('vision_model.embeddings.patch_embedding', 32, 3 * 4 * 4).map(([name, dtype, shape]) => [
+    name,
+    dtype,
+    shape[1] ? [32, 3, 4, 4] : shape,
+  ]),
+  ['vision_model.embeddings.position_embedding.weight', 'F16', [4, 32]],
+  ...layer('vision_model', 32, 64),
+  ...norm('vision_model.post_layernorm'),
+  ['vision_model.head.probe', 'F16', [1, 1, 32]],
+  ['vision_model.head.attention.in_proj_weight', 'F16', [96, 32]],
+  ['vision_model.head.attention.in_proj_bias', 'F16', [96]],
+  ...linear('vision_model.head.attention.out_proj', 32, 32),
+  ...norm('vision_model.head.layernorm'),
+  ...linear('vision_model.head.mlp.fc1', 64, 32),
+  ...linear('vision_model.head.mlp.fc2', 32, 64),
+  ['logit_scale', 'F32', [1]],
+  ['logit_bias', 'F32', [1]],
+];
+const siglipText = [
+  ['text_model.embeddings.token_embedding.weight', 'F16', [20, 32]],
+  ['text_model.embeddings.position_embedding.weight', 'F16', [6, 32]],
+  ...layer('text_model', 32, 64),
+  ...norm('text_model.final_layer_norm'),
+  ...linear('text_model.head', 32, 32),
+];
+const bertText = [
+  ['text_model.embeddings.word_embeddings.weight', 'F16', [20, 32]],
+  ['text_model.embeddings.position_embeddings.weight', 'F16', [40, 32]],
+  ['text_model.embeddings.token_type_embeddings.weight', 'F16', [2, 32]],
+  ...norm('text_model.embeddings.LayerNorm'),
+  ...['query', 'key', 'value'].flatMap(part => linear(`text_model.encoder.layer.0.attention.self.${part}`, 32, 32)),
+  ...linear('text_model.encoder.layer.0.attention.output.dense', 32, 32),
+  ...norm('text_model.encoder.layer.0.attention.output.LayerNorm'),
+  ...linear('text_model.encoder.layer.0.intermediate.dense', 64, 32),
+  ...linear('text_model.encoder.layer.0.output.dense', 32, 64),
+  ...norm('text_model.encoder.layer.0.output.LayerNorm'),
+  ['text_projection.weight', 'F16', [8, 32]],
+];
+put('tower', 'siglip-vision', [4, 7, 1, 1], safetensors(siglipVision));
+put('tower', 'siglip-text', [1 + 4, 7, 1, 1], safetensors(siglipText));
+put('tower', 'bert-text', [1 + 4, 7, 1, 2], safetensors(bertText));
+// its weights are megabytes: only what the file says of them, which is then found to end early
+const lite = JSON.parse(readFileSync(join(FOLDER, '../../models/efficientnet.json'), 'utf8')).models[0].tensors;
+const names = Object.entries(lite).map(([name, shape]) => [name, 'F16', name.includes('head.proj') ? [8, ...shape.slice(1)] : shape]);
+const promised = safetensors(names);
+put('tower', 'efficientnet', [4, 7, 1, 3], promised.subarray(0, 8 + Number(promised.readBigUInt64LE(0)) + 4096));
+
+// the same of a FastViT, with its length, so that weights are made up for it
+const fast = readFileSync(join(FOLDER, '../../models/mobileclip/open_clip_model.safetensors'));
+const { __metadata__: _, ...tensors } = JSON.parse(fast.subarray(8, 8 + Number(fast.readBigUInt64LE(0))));
+const fastNames = Object.entries(tensors)
+  .filter(([name]) => name.startsWith('visual'))
+  .map(([name, { shape }]) => [name, 'F16', name.includes('head.fc') ? [8, ...shape.slice(1)] : shape]);
+const fastFile = safetensors(fastNames);
+const fastLength = Buffer.alloc(4);
+fastLength.writeUInt32LE(fastFile.length);
+put('tower', 'fastvit', [4, 7, 1, 4 + 8], fastLength, fastFile.subarray(0, 8 + Number(fastFile.readBigUInt64LE(0))));
+
 put('tower', 'text-openai', [1 + 4, 9, 9, 0], safetensors(textOpenai));
 put('tower', 'text-f32', [1, 9, 9, 0], safetensors(text('F32')));
 const wide = [
@@ -376,3 +441,17 @@ const steps = {
   model: { type: 'BPE', vocab: { a: 0, b: 1, ab: 2, o: 3, _: 4 }, merges: ['a b'], unk_token: 'o', fuse_unk: true, byte_fallback: true },
 };
 put('tokenizer_json', 'steps.json', [2], JSON.stringify(steps));
+const bertTokens = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', 'a', '##b', 'ab', '中', 'e', '##e', '.', 'photo', '##to', 'do', '##g'];
+const bertJson = {
+  normalizer: { type: 'BertNormalizer', clean_text: true, handle_chinese_chars: true, strip_accents: true, lowercase: true },
+  pre_tokenizer: { type: 'BertPreTokenizer' },
+  post_processor: { type: 'BertProcessing', sep: ['[SEP]', 3], cls: ['[CLS]', 2] },
+  model: {
+    type: 'WordPiece',
+    unk_token: '[UNK]',
+    continuing_subword_prefix: '##',
+    max_input_chars_per_word: 20,
+    vocab: Object.fromEntries(bertTokens.map((token, i) => [token, i])),
+  },
+};
+put('tokenizer_json', 'bert-small.json', [2], JSON.stringify(bertJson));

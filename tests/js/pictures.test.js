@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Engine } from '../../web/engine/engine.js';
 import { ClipError } from '../../web/error.js';
+import { prepare } from '../../web/pictures/input.js';
+import { cropOf } from '../../web/pictures/picture.js';
 import { readModule } from '../../web/node.js';
 import { makePicture, random } from './helpers/model.js';
 
@@ -12,6 +14,16 @@ before(async () => (engine = await Engine.create({ wasm: await readModule('simd'
 after(() => engine.dispose());
 
 const failing = code => error => error instanceof ClipError && error.code === code;
+
+test('an address in a message is without its signature', async () => {
+  const { picture } = await prepare('http://127.0.0.1:9/a.png?X-Amz-Signature=secret#more', 'it');
+  await assert.rejects(cropOf(engine, picture, 8), error => {
+    assert.equal(error.code, 'network');
+    assert.match(error.message, /^http:\/\/127\.0\.0\.1:9\/a\.png cannot be fetched/);
+    return true;
+  });
+  assert.throws(() => prepare('http://a b/?secret', 'it'), { code: 'bad-input', message: 'it: "http://a b/" is no address.' });
+});
 
 test('one pixel becomes a square of its colour', () => {
   const pixel = new Uint8Array([...new TextEncoder().encode('P6\n1 1\n255\n'), 10, 200, 90]);
