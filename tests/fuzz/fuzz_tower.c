@@ -21,7 +21,8 @@ static void load_and_run(answer *out, const uint8_t *control, const uint8_t *fil
     clip_tower *tower;
     const clip_tower_kind kind = control[0] & 1 ? CLIP_TEXT : CLIP_VISION;
     static const char *const others[] = {NULL, FUZZ_SIGLIP, FUZZ_BERT, FUZZ_EFFICIENTNET, FUZZ_FASTVIT};
-    const char *config = control[3] & 7 ? others[control[3] % 8 % 5] : control[0] & 2 ? FUZZ_RESNET : FUZZ_VIT;
+    const uint32_t which = control[3] % 8 % 5;
+    const char *config = which ? others[which] : control[0] & 2 ? FUZZ_RESNET : FUZZ_VIT;
     memset(out, 0, sizeof *out);
     out->status = clip_tower_create(&tower, engine, kind, config, strlen(config), (clip_precision)(control[0] / 4 % 3));
     if (out->status != CLIP_OK) abort(); /* the configurations are good */
@@ -46,7 +47,7 @@ static void load_and_run(answer *out, const uint8_t *control, const uint8_t *fil
         out->status = clip_vision_encode(tower, rgb, 2, out->embedding);
     } else if (out->status == CLIP_OK) {
         static const uint32_t ids[] = {18, 1, 2, 19, 18, 19, 18, 4, 5, 19, 0, 0}, some[] = {4, 2}, full[] = {6, 6};
-        const uint32_t *lengths = control[3] % 8 % 5 == 1 ? full : some; /* SigLIP's texts are filled up */
+        const uint32_t *lengths = which == 1 ? full : some; /* SigLIP's texts are filled up */
         size_t length;
         clip_tower_merges(tower, &length);
         clip_tower_drop_merges(tower);
