@@ -9,7 +9,7 @@ import { chromium } from 'playwright-core';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Runs in the engine that is measured, so it must stand alone. */
-async function measure({ base64, shapes }) {
+async function measure({ base64, shapes, depthwise }) {
   const bytes = Uint8Array.from(atob(base64), c => c.charCodeAt(0));
   if (!WebAssembly.validate(bytes)) return null;
   const { exports } = (await WebAssembly.instantiate(bytes, {})).instance;
@@ -21,8 +21,9 @@ async function measure({ base64, shapes }) {
   const best = (work, macs) => {
     for (let end = performance.now() + 500; performance.now() < end; ) work(1); // lets the engine's optimizing compiler come in
     let start = performance.now();
-    work(1);
-    const times = Math.max(1, Math.round(4 / Math.max(0.001, performance.now() - start)));
+    let runs = 0;
+    for (; performance.now() - start < 40; runs++) work(1); // enough of them for the clock's steps, also where others are at work
+    const times = Math.max(1, Math.round((4 * runs) / (performance.now() - start)));
     let least = Infinity;
     for (let i = 0; i < 25; i++) {
       start = performance.now();
@@ -44,6 +45,18 @@ async function measure({ base64, shapes }) {
         const layer = `${count}x${input}x${output} ${dtype}`;
         rows.push({ what: `${layer} ${name === 'best' ? text(exports.kernels()) : name}`, layer, speed, error: exports.error() });
       }
+  for (const [channels, kernel, stride, side] of depthwise) {
+    const layer = `depthwise ${channels} channels, ${kernel}x${kernel}, stride ${stride}, ${side}x${side}`;
+    const macs = channels * kernel ** 2 * Math.ceil(side / stride) ** 2;
+    for (const [name, theirs, precision] of [
+      ['f32', 0, 0],
+      ['int16', 0, 1],
+      ['XNNPACK', 1, 0],
+    ]) {
+      if (!exports.setup_depthwise(theirs, precision, channels, kernel, stride, side)) throw new Error(`${layer} ${name} cannot be made`);
+      rows.push({ what: `${layer} ${name}`, layer, speed: best(n => exports.run_depthwise(n), macs) });
+    }
+  }
   for (const row of rows.filter(({ layer }) => layer))
     row.ratio = row.speed / rows.find(({ what }) => what === `${row.layer} XNNPACK`)?.speed;
   return rows;
@@ -64,11 +77,12 @@ async function inChromium(argument) {
 /**
  * Speeds in GMAC/s on one thread: the machine's limits (no `layer`), and of each layer and kernel with its error.
  * @param {'chromium' | 'node'} engine @param {'simd' | 'relaxed'} module @param {number[][]} shapes each rows, in, out
+ * @param {number[][]} [depthwise] each channels, kernel, stride, side
  * @returns {Promise<{ what: string, speed: number, layer?: string, error?: number, ratio?: number }[] | null>} null where the engine has no
  *   such instructions
  */
-export function kernelSpeeds(engine, module, shapes) {
+export function kernelSpeeds(engine, module, shapes, depthwise = []) {
   execFileSync('make', ['-s', '-f', 'tests/bench/kernels.mk'], { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
   const base64 = fs.readFileSync(`${ROOT}build/out/bench/kernels-${module}.wasm`).toString('base64');
-  return engine === 'node' ? measure({ base64, shapes }) : inChromium({ base64, shapes });
+  return engine === 'node' ? measure({ base64, shapes, depthwise }) : inChromium({ base64, shapes, depthwise });
 }

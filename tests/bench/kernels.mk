@@ -6,10 +6,13 @@ KERNELS := $(OUT)/bench/kernels-simd.wasm $(OUT)/bench/kernels-relaxed.wasm
 .PHONY: kernels
 kernels: $(KERNELS)
 
-$(OUT)/bench/kernels-%.o: tests/bench/kernels.c tests/bench/kernels.mk
-	@mkdir -p $(@D); $(EMSCRIPTEN)/emcc -O3 $(CLIP_FLAGS) $(FLAGS_$*) -c $< -o $@
+define bench
+$(OUT)/bench/$2-$1.o: tests/bench/$2.c tests/bench/kernels.mk
+	@mkdir -p $$(@D); $(EMSCRIPTEN)/emcc -O3 $(CLIP_FLAGS) $(FLAGS_$1) -c $$< -o $$@
+endef
+$(foreach v,simd relaxed,$(foreach f,kernels depthwise,$(eval $(call bench,$v,$f))))
 define kernels
-$(OUT)/bench/kernels-$1.wasm: $(OUT)/bench/kernels-$1.o $(filter-out %/wasm.o,$(OBJECTS_$1)) $(XNNPACK_OBJECTS_$1)
+$(OUT)/bench/kernels-$1.wasm: $(OUT)/bench/kernels-$1.o $(OUT)/bench/depthwise-$1.o $(filter-out %/wasm.o,$(OBJECTS_$1)) $(XNNPACK_OBJECTS_$1)
 	@$(WASM_LD) -m wasm32 $(LINK) $$^ $$(call LIBRARIES,) -o $$@
 endef
 $(foreach v,simd relaxed,$(eval $(call kernels,$v)))
