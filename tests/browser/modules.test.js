@@ -7,7 +7,7 @@ import { MODULES, compare } from '../../web/cli/verify.js';
 import { f32Of, readSafetensors } from '../../web/models/safetensors.js';
 import { SHARED, needsShared } from '../js/helpers/cli.js';
 import { SIZES, makeModel, random } from '../js/helpers/model.js';
-import { startChromium, startSite } from './helpers/chromium.js';
+import { ROOT, startChromium, startSite } from './helpers/chromium.js';
 
 /** @type {Awaited<ReturnType<typeof startChromium>>} */
 let browser;
@@ -76,6 +76,34 @@ describe('the reference’s answers', needsShared, () => {
       });
     }
   }
+});
+
+describe('the embedded model answers in int8 as in f32 in PyTorch, cosines at least 0.998', () => {
+  for (const module of MODULES)
+    test(module, async () => {
+      const expected = JSON.parse(await readFile(join(ROOT, 'weights/clip-mini/expected.json'), 'utf8'));
+      const texts = Object.keys(expected.texts).filter(text => text.trim() && expected.norms[text] >= 1);
+      const pictures = Object.keys(expected.images);
+      assert.ok(pictures.length >= 8 && texts.length >= 6);
+      const { threads, rows } = await page.evaluate(
+        async ({ module, pictures, texts }) => {
+          const { Clip } = /** @type {any} */ (window);
+          const threads = module.endsWith('threads') ? 3 : 1;
+          const clip = await Clip.load(undefined, { cache: false, wasm: `/web/wasm/clip-${module}.wasm`, threads });
+          const rows = await clip.encode([...pictures.map(name => new URL(`/weights/samples/${name}`, location.href)), ...texts]);
+          const answer = { threads: clip.info.threads, rows: rows.map(row => Array.from(row)) };
+          clip.dispose();
+          return answer;
+        },
+        { module, pictures, texts },
+      );
+      assert.equal(threads, module.endsWith('threads') ? 3 : 1);
+      const all = [...pictures.map(name => expected.images[name]), ...texts.map(text => expected.texts[text])];
+      all.forEach((row, i) => {
+        const { cosine } = compare([Float32Array.from(rows[i])], Float32Array.from(row));
+        assert.ok(cosine >= 0.998, `${[...pictures, ...texts][i]}: ${cosine}`);
+      });
+    });
 });
 
 test('the four modules agree on a model made here', async () => {

@@ -17,23 +17,23 @@ describe('the embedded model in int8', () => {
   });
   after(() => clip.dispose());
 
-  test('pictures: cosine to f32 in PyTorch, from files decoded by Pillow, at least 0.995', async () => {
+  test('pictures: cosine to f32 in PyTorch, from files decoded by Pillow, at least 0.998', async () => {
     const names = Object.keys(expected.images);
     assert.ok(names.length >= 8);
     const embeddings = await clip.encode(names.map(name => new URL(`../../weights/samples/${name}`, import.meta.url)));
     names.forEach((name, i) => {
       const [[cosine]] = Clip.similarity([embeddings[i]], [Float32Array.from(expected.images[name])]);
-      assert.ok(cosine >= 0.995, `${name}: ${cosine}`);
+      assert.ok(cosine >= 0.998, `${name}: ${cosine}`);
     });
   });
 
-  test('texts: cosine to f32 in PyTorch at least 0.995', async () => {
+  test('texts: cosine to f32 in PyTorch at least 0.998', async () => {
     const texts = Object.keys(expected.texts).filter(text => text.trim() && expected.norms[text] >= 1); // the others mean nothing to it
     assert.ok(texts.length >= 6);
     const embeddings = await clip.encode(texts);
     texts.forEach((text, i) => {
       const [[cosine]] = Clip.similarity([embeddings[i]], [Float32Array.from(expected.texts[text])]);
-      assert.ok(cosine >= 0.995, `${JSON.stringify(text)}: ${cosine}`);
+      assert.ok(cosine >= 0.998, `${JSON.stringify(text)}: ${cosine}`);
     });
   });
 
@@ -44,8 +44,9 @@ describe('the embedded model in int8', () => {
       assert.ok(Math.abs(length / expected.norms[text] - 1) <= 0.1, `${JSON.stringify(text)}: ${length}, not ${expected.norms[text]}`);
       assert.equal(await clip.isUnknown(text), length < /** @type {any} */ (clip.info.knowledge).min_norm);
     }
-    for (const known of ['dog', 'kimchi', 'a school bus', '김치', '고양이']) assert.equal(await clip.isUnknown(known), false, known);
-    for (const unknown of ['xqzvwk', 'democracy']) assert.equal(await clip.isUnknown(unknown), true, unknown);
+    for (const known of ['dog', 'kimchi', 'a school bus', 'a small room', 'two cats on a couch', '김치', '고양이'])
+      assert.equal(await clip.isUnknown(known), false, known);
+    for (const unknown of ['xqzvwk', 'democracy', 'the meaning of life']) assert.equal(await clip.isUnknown(unknown), true, unknown);
   });
 
   test('scores are probabilities of each label by itself', async () => {

@@ -16,8 +16,8 @@ WORDNET = Path("/usr/share/wordnet")
 # Names of one kind that mean something else as a photo's label.
 APART = {"kite", "nail", "mouse", "bass", "drill", "football", "pipe", "organ", "palm", "scale", "pole", "bow", "jay", "crane", "ram", "cricket",
          "maltese", "mask", "bell", "car", "monitor", "pitcher", "fan", "cup", "temple", "compass", "glasses", "keyboard", "brush", "squash"}
-
-
+# Photos of people, whatever else they are labelled as.
+PEOPLE = ["Profession-Detection", "Face-Mask-Detection", "Sports-Type-Classifier"]
 DOG = 2084071
 
 
@@ -218,6 +218,8 @@ def main():
             also.append(all_.label("meme", korean))
         if "food" in group and main_ is not None and all_.by_name["food"] not in all_.rows[main_]["broader"]:
             all_.rows[main_]["broader"].append(all_.by_name["food"])
+        if (group == "sports" or any(part in repo for part in PEOPLE)) and not re.search("racing|chess", text):
+            also.append(all_.by_name["person"])
         styles[f"{repo}\t{label}"] = dict(main=main_, also=also, phrase=phrase)
     for en, ko in entries(HERE / "words/labels_ko.txt"):
         if without_article(en[0]).lower() not in all_.by_name:

@@ -1,9 +1,10 @@
 """Prints every number that the model is judged by. All photos and names were set apart before training (README.md says how).
 
-usage: evaluate.py FEATURES RUN MODEL [--held-names MODEL2 NAMES.json] [--precision f32 q8 q4] [--photos PHOTOS] [--out results.json]
+usage: evaluate.py FEATURES RUN MODEL [--held-names MODEL2 NAMES.json] [--precision f32 q8 q4] [--ask ASK] [--engine ASK ANSWERS ...] [--out results.json]
 
-FEATURES are features.py's, computed in f32 for all held-out photos; with --precision q8 or q4 the text tower and the projection are rounded as the
-engine does, and with --photos the image tower too, on some of the photos. MODEL is export.py's folder.
+FEATURES are features.py's and judged.py's, computed in f32 for all held-out photos; with --precision q8 or q4 the text tower and the projection are
+rounded as the engine does. MODEL is export.py's folder. --ask writes which photos and texts all this asks about; engine.mjs has the engine answer
+them in ANSWERS, and --engine judges those answers in the same way: both towers, from the photos' bytes on.
 """
 import argparse
 import glob
@@ -16,12 +17,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import load_file
-from PIL import Image
 from tokenizers import Tokenizer
 from torch.nn import functional as F
 
 import features
-from export import pixels
 from model import CLIP
 from quantise import quantised
 
@@ -59,6 +58,21 @@ class Model:
     @torch.inference_mode()
     def see(self, x):
         return F.normalize(self.clip.visual.head(x), dim=-1)
+
+
+class Engine(Model):
+    """What the engine answered, photos and texts."""
+
+    def __init__(self, folder, asked, answers):
+        super().__init__(folder)
+        self.cache = dict(zip(asked["texts"], torch.from_numpy(np.fromfile(answers / "texts.f32", np.float32)).view(len(asked["texts"]), -1)))
+        self.pictures = torch.from_numpy(np.fromfile(answers / "pictures.f32", np.float32)).view(len(asked["pictures"]), -1)
+
+    def raw(self, texts):
+        return torch.stack([self.cache[t] for t in texts])
+
+    def see(self, x):
+        return F.normalize(x, dim=-1)
 
 
 def share(values):
@@ -221,7 +235,7 @@ def knowledge(model, run):
     import wordfreq
 
     from concepts import WordNet
-    from texts import PHYSICAL
+    from texts import ADJECTIVES, PHYSICAL, article
     texts, wn, draw = json.load(open(run / "texts.json")), WordNet(), random.Random(11)
     seen = {t[0].lower() for k in ("names", "words", "phrases") for t in texts[k]} | {t.lower() for t in texts["far"]}
     physical = {s for w in PHYSICAL for s in wn.senses[w][:1]}
@@ -229,6 +243,12 @@ def knowledge(model, run):
                 and wordfreq.zipf_frequency(w, "en") >= 2.6]
     sorts = dict(taught_english=[n for n, _ in texts["names"] if n.isascii()], taught_korean=[n for n, _ in texts["names"] if "가" <= n[0] <= "힣"],
                  abstract=abstract, letters=["".join(draw.choice("aeiounrstlkm" * 2 + "bcdfghjpqvwxyz") for _ in range(draw.randint(5, 11))) for _ in range(500)])
+    # Phrases: ordinary ones, things that are small or old, and what says nothing of a photo.
+    written = [line.rstrip("\n").split("\t")[1] for line in open(HERE / "words/phrases.tsv", encoding="utf8") if line[0] != "#"]
+    things = [n for n in sorts["taught_english"] if len(n.split()) < 3]
+    sorts |= dict(phrases=written, small_or_old=[article(f"{draw.choice(ADJECTIVES)} {draw.choice(things)}") for _ in range(500)],
+                  abstract_phrases=[f"the {draw.choice(abstract)} of {draw.choice(abstract)}" for _ in range(500)],
+                  letters_phrases=[" ".join(draw.sample(sorts["letters"], 3)) for _ in range(500)])
     out = {}
     for name, words in sorts.items():
         words = draw.sample(words, min(1000, len(words)))
@@ -252,27 +272,19 @@ def load(folder, known):
         if phrase and (not phrase.isascii() or len(phrase.split()) < 3 or "graph" in phrase.lower() or "chart" in phrase.lower()):
             phrase = None                                             # file names; texts that tell what a diagram says
         held.append(dict(x=f, main=main, shown=shown, phrase=phrase_of(phrase) if phrase and (main is None) else None, file=file, repo=repo, group=group, text=text, path=data.paths.get(file, "")))
-    x, y = features.samples(folder.parent / "feat")
-    val = json.load(open(folder.parent / "feat/val.json"))
-    return (dict(held=held, samples_y=y, korean_food=data.korean_food, val_y=torch.tensor(val), all=data.centres),
-            dict(held=torch.from_numpy(np.stack([h["x"] for h in held])).float(), samples=x, val=torch.from_numpy(np.load(folder.parent / "feat/val.npy")).float()))
-
-
-@torch.inference_mode()
-def seen_by(model, files, batch=20):
-    """The (quantised) image tower itself -> what it hands to the projection."""
-    rows = []
-    for s in range(0, len(files), batch):
-        rows.append(model.clip.visual.trunk(torch.stack([pixels(Image.open(f)) for f in files[s:s + batch]])))
-    return torch.cat(rows)
+    x, y, sample_files = features.judged(folder, "samples")
+    v, val, val_files = features.judged(folder, "val")
+    return (dict(held=held, samples_y=y, korean_food=data.korean_food, val_y=val, all=data.centres,
+                 files=dict(held=[h["file"] for h in held], samples=sample_files, val=val_files)),
+            dict(held=torch.from_numpy(np.stack([h["x"] for h in held])).float(), samples=x, val=v))
 
 
 def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument("features", type=Path), args.add_argument("run", type=Path), args.add_argument("model", type=Path)
     args.add_argument("--held-names", nargs=2, type=Path, metavar=("MODEL2", "HOLD.json"))
-    args.add_argument("--photos", type=Path, help="run the image tower too, at each precision, on --some of the held-out photos")
-    args.add_argument("--some", type=int, default=600)
+    args.add_argument("--ask", type=Path)
+    args.add_argument("--engine", nargs="+", type=Path, metavar=("ASK", "ANSWERS"))
     args.add_argument("--bias", action="store_true", help="print the bias for the score's zero and stop")
     args.add_argument("--precision", nargs="*", default=["f32"])
     args.add_argument("--out", type=Path)
@@ -289,21 +301,23 @@ def main():
         number, each = never_read(Model(args.held_names[0]), known, data, json.load(open(args.held_names[1]))["concepts"])
         results["never read"] = [number, each]
         print("fifty names never read (second model): right of ten, each name counted once:", number, each, flush=True)
-    if args.photos:
-        there = [i for i, h in enumerate(data["held"]) if h["main"] is not None and (args.photos / h["file"]).exists()]
-        there = random.Random(12).sample(there, min(args.some, len(there)))
-        data["held"], feats["held"] = [data["held"][i] for i in there], feats["held"][there]
+
+    def judge(name, model, feats):
+        results[name] = evaluate(model, known, data, feats) | {"called unknown, of": knowledge(model, args.run)}
+        print("##", name)
+        for k, v in results[name].items():
+            print(f"{k}: {v}", flush=True)
+
     for p in args.precision:
         model = Model(args.model, p)
-        if args.photos:
-            before = model.see(feats["held"]) if p == args.precision[0] else before
-            feats["held"] = seen_by(model, [args.photos / h["file"] for h in data["held"]])
-            print(f"image embeddings, mean cosine to f32: {(model.see(feats['held']) * before).sum(-1).mean():.4f}")
-        results[p] = evaluate(model, known, data, feats)
-        results[p]["called unknown, of"] = knowledge(model, args.run)
-        print("##", p)
-        for k, v in results[p].items():
-            print(f"{k}: {v}", flush=True)
+        judge(p, model, feats)
+    if args.ask:
+        pictures = sorted({f for files in data["files"].values() for f in files})
+        args.ask.write_text(json.dumps(dict(pictures=pictures, texts=sorted(model.cache)), ensure_ascii=False))
+    for answers in args.engine[1:] if args.engine else ():
+        asked = json.loads(args.engine[0].read_text())
+        model, where = Engine(args.model, asked, answers), {f: i for i, f in enumerate(asked["pictures"])}
+        judge(f"engine, {answers.name}", model, {k: model.pictures[[where[f] for f in files]] for k, files in data["files"].items()})
     if args.out:
         args.out.write_text(json.dumps(results, indent=1, ensure_ascii=False))
 

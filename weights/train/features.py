@@ -31,7 +31,7 @@ class Photos:
     """The training views: x (N, 1280) f16, main (N,) concept or -1, positive (N, concepts), phrases; and how often each is drawn."""
 
     def __init__(self, folder, known, hold=()):
-        rows, labels = known["concepts"], known["labels"]
+        self.folder, rows, labels = folder, known["concepts"], known["labels"]
         n, by_text = len(rows), {k.split("\t")[1]: v for k, v in labels.items()}
         self.positive_of = torch.zeros(n, n, dtype=torch.bool)
         for i, r in enumerate(rows):
@@ -104,18 +104,16 @@ class Prototypes:
         return (self.centre + (self.mean[k] - self.centre) * reach + rest).clamp(min=0), k
 
 
-def samples(folder):
-    x, y = [], []
-    for path in sorted(glob.glob(f"{folder}/samples.*.npy")):
-        x.append(np.load(path))
-        y += [int(line.split("\t")[1]) for line in open(path[:-4] + ".tsv")]
-    return torch.from_numpy(np.concatenate(x)).float(), torch.tensor(y)
+def judged(folder, name):
+    """-> features, kinds, files of judged.py's samples or val."""
+    rows = [line.rstrip("\n").split("\t") for line in open(f"{folder}/judged/{name}.tsv", encoding="utf8")]
+    return torch.from_numpy(np.load(f"{folder}/judged/{name}.npy")).float(), torch.tensor([int(k) for _, k in rows]), [f for f, _ in rows]
 
 
 def quick(model, e, mean, std, data, imagenet):
     with torch.no_grad():
         code, bare = model.codes(e), torch.nn.functional.normalize(model.meaning(e), dim=-1)
-        x, y = samples("feat")
+        x, y, _ = judged(data.folder, "samples")
         z = model.see((x - mean) / std)
         out = []
         for c in (code, bare):

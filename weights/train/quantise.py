@@ -1,8 +1,8 @@
 """Simulates the engine's q8 and q4 in PyTorch: what quantised weights and activations do to a model's answers.
 
-q8: int8 weights, symmetric, one scale an output row; u8 activations, one scale and zero point a token (for convolutions: an image).
+q8: int8 weights, symmetric, one scale an output row; u8 activations, one scale and zero point a token.
 q4: the text blocks' linear layers in int4 (src/weights/quantize.h); all else as in q8, and so are activations.
-BatchNorm is folded into its convolution before rounding. Positional embeddings, norms and biases stay f32.
+Positional embeddings, norms and biases stay f32. The image tower in int8 is the engine's to show (engine.mjs).
 """
 import copy
 import re
@@ -67,25 +67,6 @@ def activation_u8(x, dims):
     return (torch.round(x / scale + zero).clamp(0, 255) - zero) * scale
 
 
-def fold(convolution, norm):
-    """BatchNorm (inference form) into the convolution before it; the norm becomes the bias."""
-    factor = norm.weight / (norm.running_var + norm.eps).sqrt()
-    convolution.weight.data = convolution.weight * factor.view(-1, 1, 1, 1)
-    convolution.bias = nn.Parameter(norm.bias - norm.running_mean * factor)
-
-
-def fold_all(trunk):
-    """timm's EfficientNet: every norm follows one convolution; its ReLU6 stays where it is."""
-    last = None
-    for parent in trunk.modules():
-        for name, child in parent.named_children():
-            if isinstance(child, nn.Conv2d):
-                last = child
-            elif isinstance(child, nn.BatchNorm2d):
-                fold(last, child)
-                setattr(parent, name, nn.Sequential(child.drop, child.act))
-
-
 class PlainBlock(nn.Module):
     """A text block whose four linear layers are modules, so that each can be wrapped."""
 
@@ -108,29 +89,24 @@ class PlainBlock(nn.Module):
 
 
 def wrap(module, linear_weight):
-    """Rounds the weights of every convolution and linear layer inside, and the activations that enter them."""
+    """Rounds the weights of every linear layer inside, and the activations that enter them."""
     for m in module.modules():
-        if isinstance(m, nn.Conv2d):
-            m.weight.data = weight_q8(m.weight.data)
-            m.register_forward_pre_hook(lambda m, args: (activation_u8(args[0], (1, 2, 3)),))
-        elif isinstance(m, nn.Linear):
+        if isinstance(m, nn.Linear):
             m.weight.data = linear_weight(m.weight.data)
             m.register_forward_pre_hook(lambda m, args: (activation_u8(args[0], (-1,)),))
 
 
 def quantised(model, precision):
-    """-> a copy of the model that answers as the engine does at f32, q8 or q4."""
+    """-> a copy of the model whose text tower and projection answer as the engine's do at f32, q8 or q4."""
     model = copy.deepcopy(model).eval()
     if precision == "f32":
         return model
-    in_blocks = {"q8": weight_q8, "q4": weight_q4}[precision]
-    fold_all(model.visual.trunk)
     blocks = model.transformer.resblocks
     for i in range(len(blocks)):
         blocks[i] = PlainBlock(blocks[i])
     with torch.no_grad():
-        wrap(model.visual, weight_q8)
-        wrap(model.transformer, in_blocks)
+        wrap(model.visual.head, weight_q8)
+        wrap(model.transformer, {"q8": weight_q8, "q4": weight_q4}[precision])
         model.token_embedding.weight.data = weight_q8(model.token_embedding.weight.data)
         model.text_projection.data = weight_q8(model.text_projection.data.T).T
     return model

@@ -21,7 +21,7 @@ PHYSICAL = {"object", "living thing", "food", "substance"}
 COLOURS = "red blue green yellow black white brown grey pink purple orange golden".split()
 KOREAN_COLOURS = "빨간 파란 초록 노란 검은 하얀 갈색 회색 분홍 보라 주황 금색".split()
 ADJECTIVES = "small large old new wooden metal beautiful broken wet dirty clean colorful cute tall little big round empty".split()
-KOREAN_ADJECTIVES = "작은 큰 오래된 새 나무로 된 쇠로 된 아름다운 부서진 젖은 더러운 깨끗한 알록달록한 귀여운 높은 조그만 커다란 둥근 빈"
+KOREAN_ADJECTIVES = "작은 큰 오래된 새 아름다운 부서진 젖은 더러운 깨끗한 알록달록한 귀여운 높은 조그만 커다란 둥근 빈".split()
 PLACES = [("on a table", "탁자 위의"), ("on the grass", "잔디 위의"), ("in a kitchen", "부엌의"), ("in a room", "방 안의"), ("on a couch", "소파 위의"), ("on a bed", "침대 위의"),
           ("in the street", "거리의"), ("on the beach", "해변의"), ("in the snow", "눈 속의"), ("in the water", "물속의"), ("on a plate", "접시 위의"), ("in a bowl", "그릇에 담긴"),
           ("in a garden", "정원의"), ("in front of a house", "집 앞의"), ("at night", "밤의"), ("in the forest", "숲속의"), ("by the sea", "바닷가의"), ("on a white background", "흰 배경의"),

@@ -1,7 +1,9 @@
-"""Trains the text tower on the codes. usage: train.py RUN [--steps N] [--from text.pt] [--hold hold.json]   -> RUN/text.pt
+"""Trains the text tower on the codes. usage: train.py RUN [--steps N] [--from text.pt] [--rounded] [--hold hold.json]   -> RUN/text.pt
 
 Every text has a place to go to: a name its concept's code, other words and phrases the teacher's mapping. Its length before normalisation
-says how well it is known: above 1 for what was taught, below 1 for what no photo shows.
+says how well it is known: above 1 for what was taught, below 1 for what no photo shows. With --rounded the tower's axes are turned first (turn.py), and
+weights are rounded while it trains, to int8 and to int4 in turn, so that it learns to do with what the files will have. With --only NAME... it learns these
+names and nothing else, in their tokens' own vectors: for codes that widen.py fitted again.
 """
 import argparse
 import bisect
@@ -19,7 +21,10 @@ import start
 from codes import Codes
 from hold import without
 from model import OUT, Text, config
+from quantise import weight_q4, weight_q8
 from teacher import MiniLM
+from texts import ADJECTIVES, KOREAN_ADJECTIVES, article
+from turn import turn
 
 ENGLISH = ["a photo of a {}"] * 5 + ["a photo of a {}.", "a photo of {}", "a photo of the {}", "this is a photo of {}", "This is a photo of {}", "a picture of a {}", "an image of {}", "{} photo",
            "a close-up photo of a {}.", "itap of a {}", "a bad photo of a {}.", "a {}", "the {}", "a photo of my {}", "a small photo of the {}", "{}."]
@@ -84,7 +89,7 @@ class Corpus:
             self.texts.append(w), targets.append(torch.zeros(OUT)), self.known.append(0.), self.first.append(-1)
         self.target, self.known, self.code = torch.stack(targets), torch.tensor(self.known), code
         self.placed = torch.tensor([t < self.phrases for t in range(len(self.texts))])
-        self.random = random.Random(3)
+        self.random, self.only = random.Random(3), []
         self.tokenizer = Tokenizer.from_file(str(run / "tokenizer.json"))
 
     def draw(self, n):
@@ -92,11 +97,15 @@ class Corpus:
         r, rows = self.random, []
         for _ in range(n):
             way = r.random()
-            if way < .66:
+            if self.only:
+                i = r.choice(self.only)
+            elif way < .66:
                 i = bisect.bisect(self.until, r.random() * self.until[-1])
             else:
                 i = r.randrange(self.names, self.words) if way < .8 else r.randrange(self.words, self.phrases) if way < .93 else r.randrange(self.phrases, len(self.texts))
             t = self.texts[i]
+            if i < self.names and r.random() < .08:                   # a small one is one all the same
+                t = f"{r.choice(KOREAN_ADJECTIVES)} {t}" if korean(t) else article(f"{r.choice(ADJECTIVES)} {t}")
             if r.random() < .35:
                 t = r.choice(KOREAN if korean(t) else ENGLISH).format(t) if "a " != t[:2] and "an " != t[:3] else f"{r.choice(['a photo of', 'a picture of', 'this is'])} {t}"
             rows.append((i, t))
@@ -128,6 +137,29 @@ def length_loss(length, known):
     return (length.clamp(min=1e-3).log2() - (2 * known - 1)).square()
 
 
+class Rounded:
+    """The tower with its weights rounded, between `round` and `restore`: gradients are those of the rounded weights (straight through)."""
+
+    def __init__(self, tower):
+        self.layers = [p for n, p in tower.transformer.named_parameters() if p.ndim == 2]
+        self.tables = [tower.token_embedding.weight, tower.text_projection]
+        self.moved = []
+
+    @torch.no_grad()
+    def round(self, step, every=200):
+        self.own = [p.data for p in self.layers + self.tables]
+        if step % every == 0:                                         # int4's levels take seconds to find, and stay about where they were
+            self.moved = [weight_q4(p.data) - p.data for p in self.layers]
+        for p, moved in zip(self.layers, self.moved):
+            p.data = p.data + moved if step % 2 else weight_q8(p.data)
+        table, projection = self.tables
+        table.data, projection.data = weight_q8(table.data), weight_q8(projection.data.T).T
+
+    def restore(self):
+        for p, own in zip(self.layers + self.tables, self.own):
+            p.data = own
+
+
 def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument("run", type=Path)
@@ -136,6 +168,8 @@ def main():
     args.add_argument("--batch", type=int, default=256)
     args.add_argument("--rate", type=float, default=1.5e-3)
     args.add_argument("--from", dest="start")
+    args.add_argument("--rounded", action="store_true")
+    args.add_argument("--only", nargs="+", metavar="NAME")
     args.add_argument("--out", default="text.pt")
     args.add_argument("--threads", type=int, default=1)
     args.add_argument("--hold", type=Path)
@@ -152,13 +186,25 @@ def main():
         tower.load_state_dict(torch.load(args.run / args.start))
     else:
         corpus.begin(tower)
+    rounded = None
+    if args.rounded:
+        turn(tower)
+        rounded = Rounded(tower)
     fast = [p for n, p in tower.named_parameters() if p.ndim > 1 and "embedding" not in n]
     slow = [p for n, p in tower.named_parameters() if not (p.ndim > 1 and "embedding" not in n)]
     optimizer = torch.optim.AdamW([dict(params=fast, weight_decay=.05), dict(params=slow, weight_decay=0)], lr=args.rate, betas=(.9, .98), fused=True)
+    if args.only:
+        corpus.only = [i for i in range(corpus.names) if corpus.texts[i] in args.only]
+        tokens = torch.zeros(len(tower.token_embedding.weight), 1)
+        tokens[[t for e in corpus.tokenizer.encode_batch(args.only) for t in e.ids[1:-1]]] = 1
+        tower.token_embedding.weight.register_hook(lambda gradient: gradient * tokens)
+        optimizer = torch.optim.Adam([tower.token_embedding.weight], lr=args.rate)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: min(1, (s + 1) / 60) * (.5 + .5 * math.cos(math.pi * min(1, s / args.steps))) + 5e-3)
     scale, began = 16., time.process_time()
     for step in range(args.steps):
         number, ids = corpus.draw(args.batch)
+        if rounded:
+            rounded.round(step)
         out = []
         with torch.autocast("cpu", dtype=torch.bfloat16):
             for part in range(0, args.batch, args.batch // 4):        # short and long ones apart: less padding
@@ -172,6 +218,8 @@ def main():
         loss = 2 * apart + rank + .15 * size
         optimizer.zero_grad()
         loss.backward()
+        if rounded:
+            rounded.restore()
         torch.nn.utils.clip_grad_norm_(tower.parameters(), 1.)
         optimizer.step(), schedule.step()
         if step % 50 == 0 or step == args.steps - 1:
