@@ -125,9 +125,9 @@ test('a picture of far too many pixels is named, and does not stop the others', 
   await give(page, 'drop', more);
   await answered(page, 3);
   assert.deepEqual(await page.$$eval('#tiles .tile-label', all => all.map(one => one.textContent)), [
+    'school bus',
+    'school bus',
     'cannot be read',
-    'school bus',
-    'school bus',
   ]);
   assert.ok(!(await page.isVisible('#run')));
 });
@@ -195,16 +195,12 @@ test('photos are remembered if somebody says so: embeddings only; and all of it 
   assert.deepEqual(before['clip-wasm labels'], []); // nor labels, which would be in clear
   await page.click('.advanced summary');
   await page.check('#remember');
-  await page.waitForFunction(async () => {
-    if (!(await indexedDB.databases()).some(({ name }) => name === 'clip-wasm-page')) return false; // opening it would make it
-    const db = await new Promise(resolve => (indexedDB.open('clip-wasm-page').onsuccess = event => resolve(event.target.result)));
-    const count = await new Promise(
-      resolve => (db.transaction('embeddings').objectStore('embeddings').count().onsuccess = event => resolve(event.target.result)),
-    );
-    db.close();
-    return count === 2;
-  });
-  const after = (await kept())['clip-wasm-page embeddings'];
+  let after;
+  for (let i = 0; i < 100 && after?.length !== 2; i++) {
+    await page.waitForTimeout(100);
+    after = (await kept())['clip-wasm-page embeddings'];
+  }
+  assert.equal(after?.length, 2);
   assert.ok(
     after.every(([key, type]) => /^[0-9a-f]+ [0-9a-f]+ q8 [0-9a-f]{64}$/.test(key) && type === 'Float32Array'),
     JSON.stringify(after),
