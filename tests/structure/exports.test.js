@@ -45,16 +45,15 @@ function functionsOf(bytes) {
 
 const LINKER = ['_initialize', '__wasm_init_tls']; // the toolchain's own
 
-const [core, readers] = readFileSync(file('engine/exports.js'), 'utf8')
-  .split('@typedef {object} ReaderExports')
-  .map(text =>
-    Object.fromEntries(
-      [...text.matchAll(/@property \{\(([^)]*)\) => (\w+)\} (\w+)/g)].map(([, args, result, name]) => [
-        name,
-        `(${args.replace(/\w+: /g, '')}) => ${result}`,
-      ]),
-    ),
+/** Functions that a script lists, and their signatures. @param {string} text */
+const listedIn = text =>
+  Object.fromEntries(
+    [...text.matchAll(/@property \{\(([^)]*)\) => (\w+)\} (\w+)/g)].map(([, args, result, name]) => [
+      name,
+      `(${args.replace(/\w+: /g, '')}) => ${result}`,
+    ]),
   );
+const [core, readers] = readFileSync(file('engine/exports.js'), 'utf8').split('@typedef {object} ReaderExports').map(listedIn);
 
 for (const name of ['simd', 'relaxed', 'simd-threads', 'relaxed-threads', 'readers'])
   it(`${name} exports what web/engine/exports.js lists`, () => {
@@ -62,6 +61,12 @@ for (const name of ['simd', 'relaxed', 'simd-threads', 'relaxed-threads', 'reade
     for (const own of LINKER) delete found[own];
     assert.deepEqual(found, name === 'readers' ? readers : core);
   });
+
+it('the search module exports what web/engine/search.js lists', () => {
+  const [, text] = readFileSync(file('wasm/search.js'), 'utf8').match(/'([^']+)'/) ?? [];
+  const listed = listedIn(readFileSync(file('engine/search.js'), 'utf8').replaceAll(/(: |=> )number/g, '$1i32')); // all of its numbers are
+  assert.deepEqual(functionsOf(Buffer.from(text, 'base64')), listed);
+});
 
 it('every exported function is called by web/engine/', () => {
   const code = ['catalog', 'engine', 'instance', 'pictures', 'readers', 'token-table', 'tower']
