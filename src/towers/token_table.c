@@ -40,7 +40,7 @@ void clip_token_table_defer(clip_token_table *table) {
 }
 
 static int is_there(const clip_token_table *table, size_t row) {
-    return !table->deferred || (row < table->rows && table->arrived[row / 8] >> row % 8 & 1);
+    return !table->deferred || (row < table->rows && table->arrived && table->arrived[row / 8] >> row % 8 & 1);
 }
 
 size_t clip_token_table_missing(const clip_token_table *table, const uint32_t *ids, size_t count, uint32_t *missing) {
@@ -74,7 +74,7 @@ static clip_status set_row(clip_token_table *table, clip_dtype dtype, size_t row
 
 clip_status clip_token_table_set(clip_token_table *table, clip_dtype dtype, size_t first, size_t count, const uint8_t *bytes) {
     size_t width = table->width;
-    if (!table->deferred || first > table->rows || count > table->rows - first) return CLIP_ERROR_ARGUMENT;
+    if (!table->deferred || !table->arrived || first > table->rows || count > table->rows - first) return CLIP_ERROR_ARGUMENT;
     if (dtype == CLIP_DTYPE_I8 ? !table->q8 : dtype != CLIP_DTYPE_F32 && dtype != CLIP_DTYPE_F16 && dtype != CLIP_DTYPE_BF16)
         return CLIP_ERROR_DTYPE;
     size_t row_bytes = dtype == CLIP_DTYPE_I8 ? width + sizeof(float) : width * clip_dtype_bytes(dtype);
@@ -92,7 +92,7 @@ clip_status clip_token_table_set(clip_token_table *table, clip_dtype dtype, size
 
 clip_status clip_token_table_get(const clip_token_table *table, size_t first, size_t count, uint8_t *bytes) {
     size_t width = table->width;
-    if (first > table->rows || count > table->rows - first) return CLIP_ERROR_ARGUMENT;
+    if (!table->arrived || first > table->rows || count > table->rows - first) return CLIP_ERROR_ARGUMENT;
     for (size_t row = first; row < first + count; row++, bytes += clip_token_table_row_bytes(table)) {
         if (!is_there(table, row)) return CLIP_ERROR_MISSING;
         if (table->f32) {
