@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { Store } from '../../web/models/store.js';
 import { Clip, ClipError } from '../../web/node.js';
-import { MERGES, makeModel, makeOwnModel, makePicture } from './helpers/model.js';
+import { MERGES, makeLargeModel, makeModel, makeOwnModel, makePicture } from './helpers/model.js';
 import { serve } from './helpers/server.js';
 
 const photo = makePicture();
@@ -112,7 +112,7 @@ describe('a converted model', () => {
   });
 
   test('a file that is replaced while it is downloaded: nothing is mixed', async () => {
-    const [folder, other] = [await makeModel({ seed: 1 }), await makeModel({ seed: 2 })];
+    const [folder, other] = [await makeLargeModel({ seed: 1 }), await makeLargeModel({ seed: 2 })];
     const expected = await answers(other);
     server = await serve(folder, { cutAt: 400_000 });
     await assert.rejects((await load()).encode(photo), failing('network'));
@@ -123,7 +123,7 @@ describe('a converted model', () => {
   });
 
   test('a file that is replaced between two answers to one download', async () => {
-    const [folder, other] = [await makeModel({ seed: 1 }), await makeModel({ seed: 2 })];
+    const [folder, other] = [await makeLargeModel({ seed: 1 }), await makeLargeModel({ seed: 2 })];
     const expected = await answers(other);
     server = await serve(folder, { cutAt: 400_000 });
     const clip = await load();
@@ -136,7 +136,7 @@ describe('a converted model', () => {
   });
 
   test('a server that names no version: what broke off is not gone on with', async () => {
-    const [folder, other] = [await makeModel({ seed: 1 }), await makeModel({ seed: 2 })];
+    const [folder, other] = [await makeLargeModel({ seed: 1 }), await makeLargeModel({ seed: 2 })];
     const expected = await answers(other);
     server = await serve(folder, { cutAt: 400_000, nameless: true });
     await assert.rejects((await load()).encode(photo), failing('network'));
@@ -157,7 +157,7 @@ describe('a converted model', () => {
   });
 
   test('the same within one visit: who has embeddings of the old one hears of it', async () => {
-    const [folder, other] = [await makeModel({ seed: 1 }), await makeModel({ seed: 2 })];
+    const [folder, other] = [await makeLargeModel({ seed: 1 }), await makeLargeModel({ seed: 2 })];
     const expected = await answers(other);
     server = await serve(folder);
     const clip = await load();
@@ -168,7 +168,7 @@ describe('a converted model', () => {
   });
 
   test('the same within classify: it begins anew by itself', async () => {
-    const [folder, other] = [await makeModel({ seed: 1 }), await makeModel({ seed: 2 })];
+    const [folder, other] = [await makeLargeModel({ seed: 1 }), await makeLargeModel({ seed: 2 })];
     const expected = await answers(other);
     server = await serve(folder);
     const clip = await load();
@@ -304,7 +304,7 @@ describe('a kept model wins', () => {
 
 describe('clocks', () => {
   test('a server that sends nothing is given up, and the next call goes on', async () => {
-    for (const make of [makeModel, makeOwnModel]) {
+    for (const make of [makeLargeModel, makeOwnModel]) {
       const folder = await make({});
       const expected = await answers(folder);
       let stall = false;

@@ -100,6 +100,15 @@ export async function makeModel({ seed, config = CONFIG, tensors = makeTensors(s
   return folder;
 }
 
+/** One of 10 MB: more than is fetched at once. Tensors are as published files have them: one half after the other. @param {{ seed?: number }} [options] */
+export function makeLargeModel({ seed = 1 } = {}) {
+  const config = structuredClone(CONFIG);
+  for (const tower of [config.text_config, config.vision_config])
+    Object.assign(tower, { num_hidden_layers: 6, hidden_size: 128, intermediate_size: 512 });
+  const tensors = Object.entries(makeTensors(seed, { ...SIZES, width: 128, layers: 6 })).sort(([a], [b]) => (a < b ? -1 : 1));
+  return makeModel({ config, tensors: Object.fromEntries(tensors) });
+}
+
 /** The same in our own form, in chunks of 64 KiB, so that there are several. @param {{ seed?: number, dtype?: string, name?: string }} [options] */
 export async function makeOwnModel({ seed, dtype = 'q8', name = 'little' } = {}) {
   const folder = await temporaryFolder('clip-own-');
