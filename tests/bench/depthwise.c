@@ -62,7 +62,7 @@ EXPORT(setup_depthwise) int setup_depthwise(int theirs, int precision, size_t ch
     memset(&b, 0, sizeof b);
     seed = 1;
     clip_kernels_choose(&b.kernels);
-    clip_depthwise_shape shape = {channels, kernel, stride, side};
+    clip_depthwise_shape shape = {channels, kernel, stride, side, 0};
     clip_arena measured = clip_arena_measure();
     layout(&measured, &shape, (clip_precision)precision);
     if (clip_arena_allocate(&b.arena, &measured) != CLIP_OK) return 0;
