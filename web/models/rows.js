@@ -2,7 +2,7 @@
  * The rows of a text tower's table of token embeddings that travel apart from the rest of it: SigLIP 2's table has more weights than all its
  * blocks, and a label needs a few rows. They travel in blocks of some rows, go to the tower, and are kept, quantized, with sums.
  *
- * In our own form the table is a file of its own: a sum of 16 bytes for each block (the beginning of its sha256), then the rows as the tower
+ * In our own form the table is a file of its own: a sum of 8 bytes for each block (the beginning of its sha256), then the rows as the tower
  * keeps them. clip.json has the sha256 of the sums. Of other forms the rows are read where they lie in the weights' file.
  */
 import { ClipError, throwIfAborted } from '../error.js';
@@ -25,9 +25,9 @@ import { sumOfText } from './sum.js';
 /** Tables of fewer bytes come with the rest. */
 export const LARGE_TABLE = 4 << 20;
 /** Bytes of a block, about. */
-const BLOCK = 1 << 14;
+const BLOCK = 1 << 13;
 /** Bytes of a block's sum. */
-export const SUM = 16;
+export const SUM = 8;
 /** Of another form's file, bytes that are fetched at once at least. */
 const PIECE = 1 << 12;
 /** Requests at a time. */
