@@ -4,7 +4,7 @@
  * Stable codes, for programs; the message is for people.
  *
  * - model: `not-a-model` `not-found` `bad-manifest` `bad-config` `bad-file` `bad-shape` `bad-dtype` `missing-tensor` `bad-value`
- *   `bad-merges` `bad-tokenizer` `no-tokenizer` `unsupported` `unknown-tensor` `no-weights` `wrong-chunk` `wrong-size` `model-changed` `network`
+ *   `bad-merges` `bad-tokenizer` `no-tokenizer` `unsupported` `unknown-tensor` `no-weights` `wrong-chunk` `wrong-sum` `wrong-size` `model-changed` `network`
  *   `not-fetched` (offline, and texts need what was never fetched of the model)
  * - pictures: `bad-image` `unknown-image-format` `bad-image-size` `tainted-image` `bad-input`
  * - text: `no-labels` `bad-label` `bad-text` `bad-template`
@@ -12,7 +12,7 @@
  * - warnings only: `not-cached` `not-verified` `not-refreshed`
  *
  * @typedef {'not-a-model' | 'not-found' | 'bad-manifest' | 'bad-config' | 'bad-file' | 'bad-shape' | 'bad-dtype' | 'missing-tensor'
- *   | 'bad-value' | 'bad-merges' | 'bad-tokenizer' | 'no-tokenizer' | 'unsupported' | 'unknown-tensor' | 'no-weights' | 'wrong-chunk' | 'wrong-size' | 'model-changed' | 'network' | 'not-fetched' | 'bad-image'
+ *   | 'bad-value' | 'bad-merges' | 'bad-tokenizer' | 'no-tokenizer' | 'unsupported' | 'unknown-tensor' | 'no-weights' | 'wrong-chunk' | 'wrong-sum' | 'wrong-size' | 'model-changed' | 'network' | 'not-fetched' | 'bad-image'
  *   | 'unknown-image-format' | 'bad-image-size' | 'tainted-image' | 'bad-input' | 'no-labels' | 'bad-label' | 'bad-text'
  *   | 'bad-template' | 'aborted' | 'disposed' | 'bad-argument' | 'out-of-memory' | 'no-simd' | 'no-wasm' | 'crashed' | 'worker'
  *   | 'not-cached' | 'not-verified' | 'not-refreshed'} ClipErrorCode

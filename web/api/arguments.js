@@ -58,6 +58,8 @@ const OPTIONS = {
     assets: kind('an address', isAddress),
     maxPixels: whole(1 << 28),
     maxMemory: whole(Number.MAX_SAFE_INTEGER),
+    integrity: text,
+    sha256: value => value, // see knownSums
     revision: text,
     hub: text,
     timeout: kind('a number of ms above 0', value => Number.isFinite(value) && value > 0),

@@ -65,7 +65,10 @@ export class Clip {
     const { onProgress, signal } = given;
     /** @type {ClipError[]} */
     const warnings = [];
-    const client = await this.connect(await this.locate(model ?? EMBEDDED, given), given, ({ code, message }) => {
+    const source = await this.locate(model ?? EMBEDDED, given);
+    const { integrity, sha256 } = given;
+    if (integrity !== undefined || sha256 !== undefined) source.sums = (await import('./sums.js')).knownSums({ integrity, sha256 });
+    const client = await this.connect(source, given, ({ code, message }) => {
       warnings.push(new ClipError(code, message));
       onProgress?.({ phase: 'warning', code, message });
     });

@@ -35,6 +35,8 @@
  * @property {number} [maxPixels] of a picture; 268,435,456 by default
  * @property {number} [maxMemory] bytes that a picture may take while it is decoded, its file included; by default 192 MiB, and 64 bytes
  *   for each byte of its file
+ * @property {string} [integrity] sha256 of clip.json, which has the sums of all else: nothing but that model is taken
+ * @property {'hub' | Record<string, string>} [sha256] of each file of a model of another form, or as the hub lists them
  * @property {string} [revision] of a hub's repository
  * @property {string} [hub] address of the hub
  * @property {number} [timeout] ms that a server may send nothing before a call is given up; 30,000 by default

@@ -10,6 +10,7 @@
 import { Chunks, Lost, feed, sha256 } from './download.js';
 import { View, feedView, pushWanted } from './forms/view.js';
 import { ClipError, throwIfAborted } from '../error.js';
+import { Sha256, wrong } from './sums.js';
 import { changed } from './sources/source.js';
 import { readModel } from './forms/repository.js';
 import { CHUNK, DTYPES, checkSizes, configOf } from './model.js';
@@ -55,6 +56,8 @@ export class Loader {
     this.views = new Map();
     /** @type {Map<import('./sources/source.js').SourceFile, string>} */
     this.prefixes = new Map();
+    /** The sums of the chunks of foreign files that were found to be what they should be. @type {Map<import('./sources/source.js').SourceFile, string[]>} */
+    this.hashes = new Map();
     /** What weights are wanted for, where there are several files. @type {Dtype | undefined} */
     this.dtype = undefined;
     /** Which rows of its table of token embeddings come with a text tower, where they can travel apart: all, or none before texts need
@@ -398,8 +401,9 @@ export class Loader {
   }
 
   /** The weights of a tower, as one safetensors file. @param {Engine} engine @param {TowerKind} kind @param {Dtype} dtype
-   *  @param {AbortSignal} [signal] @returns {Promise<View>} */
-  async #view(engine, kind, dtype, signal) {
+   *  @param {Watch} watch @returns {Promise<View>} */
+  async #view(engine, kind, dtype, watch) {
+    const { signal } = watch;
     const weights = await this.#weights(dtype, signal);
     const files = weights?.[kind];
     if (!files) {
@@ -413,7 +417,7 @@ export class Loader {
     const key = files.files.join();
     let view = this.views.get(key);
     if (!view) {
-      view = View.open(engine, this.source, files, signal);
+      view = View.open(engine, this.source, files, signal, (name, file) => this.#verified(engine, name, file, watch));
       this.views.set(key, view);
       view.catch(() => this.views.delete(key));
     }
@@ -427,9 +431,10 @@ export class Loader {
       if (this.weights === null && !this.#ownFiles().length) throw new ClipError('no-weights', noWeights(this.source.id, null));
       return;
     }
+    if (this.source.sums) return; // all of a file is needed to check it: when it is needed anyway
     for (const kind of this.manifest.kinds ?? /** @type {TowerKind[]} */ (['vision', 'text'])) {
       if (this.ownFile(kind, dtype)) continue;
-      const view = await this.#view(engine, kind, dtype, signal);
+      const view = await this.#view(engine, kind, dtype, { signal });
       const sketch = engine.sketchTower(kind, this.config);
       try {
         sketch.open(view.bytes, view.label);
@@ -449,10 +454,64 @@ export class Loader {
     const chunksOf = ({ name, file }) => {
       const prefix = this.#rawPrefix(name, file);
       const key = (/** @type {number} */ i) => prefix + i;
-      const raw = { name, bytes: file.bytes, chunk: CHUNK, sha256: null, key, open: async () => file };
+      const raw = { name, bytes: file.bytes, chunk: CHUNK, sha256: this.hashes.get(file) ?? null, key, open: async () => file };
       return new Chunks(raw, keeper, { ...watch, onUnstored: this.onUnstored });
     };
     await feedView(reader, view, chunksOf, pushed);
+  }
+
+  /**
+   * A foreign file of which a sum is known: all of it is read once, and its pieces are kept where they can be; what is read of it later is
+   * compared, piece by piece, with what was read then.
+   * @param {Engine} engine @param {string} name @param {import('./sources/source.js').SourceFile} file @param {Watch} watch
+   * @returns {Promise<import('./sources/source.js').SourceFile>}
+   */
+  async #verified(engine, name, file, watch) {
+    const sum = await this.source.sums?.of(name, watch.signal);
+    if (!sum) return file;
+    if (!globalThis.crypto?.subtle) throw new ClipError('wrong-sum', `A page that is not served securely cannot check ${name}.`);
+    const prefix = this.#rawPrefix(name, file);
+    const keeper = this.#keeper(engine);
+    const of = { name, bytes: file.bytes, chunk: CHUNK, key: (/** @type {number} */ i) => prefix + i, open: async () => file };
+    const all = new Sha256();
+    /** @type {string[]} */
+    const hashes = [];
+    const chunks = new Chunks({ ...of, sha256: null }, keeper, { ...watch, onUnstored: this.onUnstored });
+    try {
+      for (let i = 0; i < chunks.count; i++) {
+        const bytes = await chunks.get(i);
+        all.update(bytes);
+        hashes.push(/** @type {string} */ (await sha256(bytes)));
+      }
+    } finally {
+      await chunks.close();
+    }
+    const found = all.hex();
+    if (found !== sum.sha256) {
+      await this.store?.deleteRaw(this.source.id).catch(() => {});
+      throw wrong(name, found);
+    }
+    const checked = { ...of, sha256: hashes };
+    /** @type {import('./sources/source.js').SourceFile} */
+    const same = {
+      bytes: file.bytes,
+      version: file.version,
+      fleeting: file.fleeting,
+      async *stream(offset, end, signal) {
+        const again = new Chunks(checked, keeper, { signal });
+        try {
+          for (let i = Math.floor(offset / CHUNK); i * CHUNK < end; i++) {
+            yield (await again.get(i, i)).subarray(Math.max(0, offset - i * CHUNK), end - i * CHUNK);
+          }
+        } finally {
+          await again.close();
+        }
+      },
+      close: () => file.close?.(),
+    };
+    this.hashes.set(same, hashes);
+    this.prefixes.set(same, prefix);
+    return same;
   }
 
   /** Of the keys of a foreign file's pieces. @param {string} name @param {import('./sources/source.js').SourceFile} file */
@@ -467,7 +526,7 @@ export class Loader {
   /** @param {Engine} engine @param {Tower} tower @param {Dtype} dtype @param {Watch} watch
    *  @returns {Promise<{ merges: Uint8Array | null, rows: Rows | null }>} */
   async #loadForeign(engine, tower, dtype, watch) {
-    const view = await this.#view(engine, tower.kind, dtype, watch.signal);
+    const view = await this.#view(engine, tower.kind, dtype, watch);
     const merges = tower.kind === 'text' ? await this.#merges(engine, tower, watch) : null;
     tower.open(view.bytes, view.label);
     view.pushHeader(tower); // so that what does not fit is known before weights travel

@@ -5,6 +5,7 @@
 import { ClipError } from '../error.js';
 import { bertTokenizer } from './forms/bert.js';
 import { parseJson } from './model.js';
+import { pieces } from './sources/source.js';
 
 const OPENAI_MERGES = 49152 - 256 - 2;
 const LIMIT = 64 << 20;
@@ -90,14 +91,30 @@ export async function findMerges(source, folder = '', signal) {
   if (json !== null) return ofJson(parseJson(`${folder}tokenizer.json`, json), `${folder}tokenizer.json`);
   const original = await source.bytes(`${folder}bpe_simple_vocab_16e6.txt.gz`, options);
   if (!original) return null;
-  const stream = new Blob([/** @type {BlobPart} */ (original)]).stream().pipeThrough(new DecompressionStream('gzip'));
   // OpenAI's own file has a line on top and more merges than the vocabulary of 49,408 uses
   return UTF8.encode(
-    (await new Response(stream).text())
+    (await unpacked(original))
       .split('\n')
       .slice(1, 1 + OPENAI_MERGES)
       .join('\n') + '\n',
   );
+}
+
+/** The text of a gzip file, which may hold a thousand times its bytes. @param {Uint8Array} packed */
+async function unpacked(packed) {
+  const stream = new Blob([/** @type {BlobPart} */ (packed)]).stream().pipeThrough(new DecompressionStream('gzip'));
+  const text = new TextDecoder();
+  let all = '';
+  try {
+    for await (const piece of pieces(stream)) {
+      all += text.decode(piece, { stream: true });
+      if (all.length > LIMIT) throw wrong(`The list of merges unpacks to more than ${LIMIT} bytes.`);
+    }
+  } catch (error) {
+    if (error instanceof ClipError) throw error;
+    throw wrong(`The list of merges cannot be unpacked: ${/** @type {Error} */ (error).message}`);
+  }
+  return all;
 }
 
 /** What comes before the tokenizer; src/tokenizer/tokenizer.h has the numbers. @type {Record<string, number>} */
@@ -119,7 +136,7 @@ const textOf = token => (typeof token === 'string' ? token : typeof token?.conte
 export async function findTokenizer(engine, source, { folder = '', config, clean = '', signal }) {
   const bert = (config.text_config ?? config.text_cfg)?.model_type === 'bert';
   if (config.model_type !== 'siglip' && !bert) return findMerges(source, folder, signal);
-  const file = await source.open(`${folder}tokenizer.json`, { signal });
+  const file = await source.openChecked(`${folder}tokenizer.json`, { signal, limit: LIMIT });
   const vocabulary = file || !bert ? null : await source.text(`${folder}vocab.txt`, { signal, limit: LIMIT });
   if (!file && vocabulary === null) return null;
   const settings = await source.text(`${folder}tokenizer_config.json`, { signal, limit: 1 << 24 });

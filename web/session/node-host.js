@@ -4,7 +4,7 @@ import { FolderSource } from '../models/sources/folder.js';
 import { sourceOf } from '../models/sources/index.js';
 
 /** @param {import('../models/sources/spec.js').SourceSpec} spec */
-export const nodeSource = spec => (spec.type === 'folder' ? new FolderSource(spec.path) : sourceOf(spec));
+export const nodeSource = spec => (spec.type === 'folder' ? new FolderSource(spec.path).require(spec.sums) : sourceOf(spec));
 
 /** @type {import('../engine/instance.js').SpawnThread} */
 export function spawnThread(start) {

@@ -2,6 +2,7 @@
  * A hub as the real one answers: small files itself, large ones by a redirect to another origin that takes ranges, 401 for a repository
  * that it does not have, 404 with EntryNotFound for a file, a listing, and, when told to, 429.
  */
+import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -26,7 +27,14 @@ const CORS = { 'Access-Control-Allow-Origin': '*', 'Access-Control-Expose-Header
 export async function startHub(repositories) {
   /** @type {{ method: string, name: string, range?: string, origin: 'hub' | 'cdn', status: number, bytes: number }[]} */
   const log = [];
-  const mood = { limited: 0, noListing: false };
+  /** sums: the listing has true ones; wrong: the name of a file whose last byte is another than listed */
+  const mood = { limited: 0, noListing: false, sums: false, wrong: /** @type {string | undefined} */ (undefined) };
+  /** @param {string} name @param {string} path */
+  const read = async (name, path) => {
+    const bytes = await readFile(path);
+    if (name === mood.wrong) bytes[bytes.length - 1] ^= 1;
+    return bytes;
+  };
   /** @param {string} repo */
   const filesOf = async repo => {
     const { folder, as = '', extra = [], beside } = repositories[repo];
@@ -48,7 +56,7 @@ export async function startHub(repositories) {
   };
   const cdn = await listen(async (request, response) => {
     const [, repo, name] = /^\/([^/]+\/[^/]+)\/(.*)$/.exec(decodeURIComponent(request.url ?? '')) ?? [];
-    const bytes = await readFile((await filesOf(repo)).get(name));
+    const bytes = await read(name, (await filesOf(repo)).get(name));
     const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '');
     const entry = { method: request.method, name, range: request.headers.range, origin: 'cdn' };
     if (!range) return send(response, entry, 200, {}, bytes);
@@ -72,7 +80,10 @@ export async function startHub(repositories) {
       const entries = await Promise.all(
         Array.from(files, async ([path, from]) => {
           const size = from ? (await stat(from)).size : 600_000_000;
-          return { type: 'file', path, size, oid: `git-${path}`, ...(LARGE.test(path) && { lfs: { oid: `sha-${path}`, size } }) };
+          const bytes = mood.sums ? await readFile(from) : Buffer.alloc(0);
+          const git = mood.sums ? createHash('sha1').update(`blob ${size}\0`).update(bytes).digest('hex') : `git-${path}`;
+          const sha = mood.sums ? createHash('sha256').update(bytes).digest('hex') : `sha-${path}`;
+          return { type: 'file', path, size, oid: git, ...(LARGE.test(path) && { lfs: { oid: sha, size } }) };
         }),
       );
       return send(response, entry, 200, { 'Content-Type': 'application/json' }, JSON.stringify(entries));
@@ -80,7 +91,7 @@ export async function startHub(repositories) {
     const name = decodeURIComponent(file?.[3] ?? '');
     if (!files.has(name)) return send(response, entry, 404, { 'X-Error-Code': 'EntryNotFound' }, 'Entry not found');
     if (!LARGE.test(name)) {
-      const bytes = await readFile(files.get(name));
+      const bytes = await read(name, files.get(name));
       return send(response, entry, 200, { ETag: `"git-${name}"`, 'X-Repo-Commit': 'c0ffee', 'Content-Type': 'text/plain' }, bytes);
     }
     const { size } = await stat(files.get(name));

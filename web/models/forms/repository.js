@@ -54,6 +54,7 @@ export async function readModel(source, { signal, dtype = 'q8' } = {}) {
     const manifest = checkManifest(own);
     return { form: 'clip-wasm', manifest, config: configOf(manifest), folder: '', weights: null };
   }
+  if (source.sums?.integrity) throw new ClipError('wrong-sum', `${source.id} has no clip.json, of which a sum is known.`);
   const sentence = await sentenceModel(source, read, { dtype, names, signal });
   if (sentence) return sentence;
   const modules = await otherModules(read);

@@ -53,14 +53,15 @@ export class View {
   /**
    * Reads the files' indexes.
    * @param {Engine} engine @param {Source} source @param {WeightFiles} weights @param {AbortSignal} [signal]
+   * @param {(name: string, file: SourceFile) => Promise<SourceFile>} [verified] the same file, as far as it is what it should be
    */
-  static async open(engine, source, { form, files, sizes, opened: known }, signal) {
+  static async open(engine, source, { form, files, sizes, opened: known }, signal, verified = async (_, file) => file) {
     const catalog = (await engine.readers()).openCatalog();
     try {
       const opened = [];
       for (const name of files) {
         const there = known?.get(name);
-        const file = there ? atOnce(there) : (await openFile(source, name, sizes?.[name], signal)).file;
+        const file = await verified(name, there ? atOnce(there) : (await openFile(source, name, sizes?.[name], signal)).file);
         catalog.open(form, file.bytes, name);
         for (let range; (range = catalog.want()); ) {
           for await (const piece of file.stream(range.offset, range.offset + range.length, signal)) catalog.push(piece);
@@ -71,7 +72,10 @@ export class View {
       }
       const folder = files[0].replace(/[^/]*$/, '');
       const external = [];
-      for (const name of catalog.externals) external.push(await openFile(source, folder + name, sizes?.[folder + name], signal));
+      for (const name of catalog.externals) {
+        const opened = await openFile(source, folder + name, sizes?.[folder + name], signal);
+        external.push({ name: opened.name, file: await verified(opened.name, opened.file) });
+      }
       return new View(catalog, opened, external, files.length > 1 ? `${files[0]} and ${files.length - 1} more` : files[0]);
     } catch (error) {
       catalog.free();

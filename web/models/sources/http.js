@@ -267,6 +267,7 @@ export class HttpSource extends Source {
   /** @override @param {string} name @param {import('./source.js').ReadOptions} [options] */
   async bytes(name, { signal, limit = 2 ** 30 } = {}) {
     const bytes = await this.#read(name, limit, signal);
+    await this.sums?.check(name, bytes, signal);
     this.note(name, bytes && sumOf(bytes));
     return bytes;
   }

@@ -10,7 +10,15 @@ export class HubSource extends HttpSource {
     const at = (/** @type {string} */ commit) => `${hub}/${repo}/resolve/${encodeURIComponent(commit)}/`;
     const id = (hub === HUB ? '' : `${shown(hub)}/`) + (revision === 'main' ? repo : `${repo}@${revision}`);
     super(at(revision), { id, name: repo, timeout, pin: at });
+    /** What the hub says that there is. @type {{ path: string, oid?: string, lfs?: { oid?: string } }[] | null} */
+    this.listing = null;
     this.listed = `${hub}/api/models/${repo}/tree/${encodeURIComponent(revision)}?recursive=true`;
+  }
+
+  /** @override @param {AbortSignal} [signal] */
+  async listSums(signal) {
+    await this.list(signal);
+    return this.listing && new Map(this.listing.map(({ path, oid, lfs }) => [path, lfs ? { sha256: lfs.oid } : { git: oid }]));
   }
 
   /** Null where the hub has no such address, or will not answer now: then files are asked for by their names.
@@ -20,7 +28,8 @@ export class HubSource extends HttpSource {
       const response = await fetch(this.listed, { signal: signal ?? AbortSignal.timeout(10_000) });
       const entries = response.ok ? await response.json() : null;
       if (!Array.isArray(entries)) return null;
-      return new Map(entries.filter(({ type, path }) => type === 'file' && typeof path === 'string').map(({ path }) => [path, {}]));
+      this.listing = entries.filter(({ type, path }) => type === 'file' && typeof path === 'string');
+      return new Map(this.listing.map(({ path }) => [path, {}]));
     } catch {
       throwIfAborted(signal);
       return null;

@@ -7,7 +7,10 @@ import { HubSource } from './hub.js';
 /** @typedef {import('./spec.js').SourceSpec} SourceSpec */
 
 /** @param {SourceSpec} spec */
-export function sourceOf(spec) {
+export const sourceOf = spec => bare(spec).require(spec.sums);
+
+/** @param {SourceSpec} spec */
+function bare(spec) {
   switch (spec.type) {
     case 'http': {
       const source = new HttpSource(spec.url, spec);

@@ -4,6 +4,7 @@
  * The base class turns the two operations that differ, `open` and what it answers, into the others.
  */
 import { ClipError, throwIfAborted } from '../../error.js';
+import { Sums } from '../sums.js';
 
 /**
  * One file, readable in ranges.
@@ -41,6 +42,22 @@ export class Source {
     /** What was read of it, by name: what tells the content from another, or null where there was no such file. All that a model is
      *  made of must be of these versions. @type {Map<string, string | null>} */
     this.versions = new Map();
+    /** What is known of its files before they come. @type {Sums | null} */
+    this.sums = null;
+  }
+
+  /** Takes nothing but files with these sums. What is kept of the model is kept apart from what was not checked so.
+   *  @param {import('../sums.js').Known} [known] */
+  require(known) {
+    if (!known) return this;
+    this.sums = new Sums(known, this.id, signal => this.listSums(signal));
+    this.id += `#${this.sums.key}`;
+    return this;
+  }
+
+  /** The sums of all files, where the source can tell. @param {AbortSignal} [_signal] @returns {Promise<Map<string, import('../sums.js').Sum> | null>} */
+  async listSums(_signal) {
+    return null;
   }
 
   /** Whether all files are of one version, whatever happens to the model meanwhile: a hub's commit. */
@@ -67,7 +84,10 @@ export class Source {
   /** The whole of a small file. @param {string} name @param {ReadOptions} [options] @returns {Promise<Uint8Array | null>} */
   async bytes(name, { signal, limit = 2 ** 30 } = {}) {
     const file = await this.open(name, { signal });
-    if (!file) return null;
+    if (!file) {
+      await this.sums?.check(name, null, signal);
+      return null;
+    }
     if (file.bytes > limit) throw new ClipError('wrong-size', `${name} has ${file.bytes} bytes; at most ${limit} make sense.`);
     const all = new Uint8Array(file.bytes);
     let at = 0;
@@ -76,7 +96,20 @@ export class Source {
       all.set(piece, at);
       at += piece.length;
     }
+    await this.sums?.check(name, all, signal);
     return all;
+  }
+
+  /** A file that is read in order, of which all is checked first where a sum of it is known. @param {string} name @param {ReadOptions} options
+   *  @returns {Promise<SourceFile | null>} */
+  async openChecked(name, options) {
+    if (!this.sums) return this.open(name, options);
+    const bytes = await this.bytes(name, options);
+    if (!bytes) return null;
+    const stream = async function* (/** @type {number} */ from, /** @type {number} */ to) {
+      yield bytes.subarray(from, to);
+    };
+    return { bytes: bytes.length, version: '', stream };
   }
 
   /** @param {string} name @param {ReadOptions} [options] @returns {Promise<string | null>} */

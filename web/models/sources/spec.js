@@ -2,11 +2,11 @@
 import { ClipError } from '../../error.js';
 
 /**
- * @typedef {{ type: 'http', url: string, id?: string, name?: string, files?: Record<string, string>, revalidate?: boolean, timeout?: number }
+ * @typedef {{ sums?: import('../sums.js').Known } & ({ type: 'http', url: string, id?: string, name?: string, files?: Record<string, string>, revalidate?: boolean, timeout?: number }
  *   | { type: 'hub', repo: string, host?: string, revision?: string, timeout?: number }
  *   | { type: 'files', files: File[], name?: string }
  *   | { type: 'directory', handle: FileSystemDirectoryHandle }
- *   | { type: 'folder', path: string, id?: string }} SourceSpec `folder` is for Node only
+ *   | { type: 'folder', path: string, id?: string })} SourceSpec `folder` is for Node only
  */
 
 /**
