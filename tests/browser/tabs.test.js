@@ -4,23 +4,13 @@ import { after, before, describe, test } from 'node:test';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Clip } from '../../web/node.js';
-import { CONFIG, SIZES, makeModel, makeOwnModel, makePicture, makeTensors } from '../js/helpers/model.js';
+import { makeLargeModel, makeOwnModel, makePicture } from '../js/helpers/model.js';
 import { serve } from '../js/helpers/server.js';
 import { STRICT_CSP, smallChunks, startChromium, startSite } from './helpers/chromium.js';
 
 const LABELS = ['a dog', 'cat'];
 const photo = makePicture();
 const CORS = { 'Access-Control-Allow-Origin': '*', 'Access-Control-Expose-Headers': 'ETag, Content-Range, Accept-Ranges' };
-
-/** Large enough that the header does not count, and with tensors as published files have them: one half after the other. */
-function makeLarge() {
-  const sizes = { ...SIZES, width: 128, layers: 6 };
-  const config = structuredClone(CONFIG);
-  for (const tower of [config.text_config, config.vision_config])
-    Object.assign(tower, { num_hidden_layers: 6, hidden_size: 128, intermediate_size: 512 });
-  const tensors = Object.entries(makeTensors(1, sizes)).sort(([a], [b]) => (a < b ? -1 : 1));
-  return makeModel({ config, tensors: Object.fromEntries(tensors) });
-}
 
 describe('two pages, one model that neither has', () => {
   let site;
@@ -39,7 +29,7 @@ describe('two pages, one model that neither has', () => {
 
   for (const [form, make, files] of [
     ['our own', makeOwnModel, ['vision.q8.safetensors', 'text.q8.safetensors']],
-    ['Hugging Face’s', makeLarge, ['model.safetensors']],
+    ['Hugging Face’s', makeLargeModel, ['model.safetensors']],
   ]) {
     test(`of ${form} form: its bytes travel once`, async t => {
       const folder = await make({});
