@@ -323,7 +323,7 @@ export class Loader {
     const { source, store } = this;
     const entry = /** @type {import('./rows.js').RowsEntry} */ (file.rows);
     const foreign = async (/** @type {AbortSignal | undefined} */ signal) => {
-      const view = await this.#view(engine, 'text', dtype, signal);
+      const view = await this.#view(engine, 'text', dtype, { signal });
       const sketch = engine.sketchTower('text', this.config);
       try {
         sketch.open(view.bytes, view.label);
