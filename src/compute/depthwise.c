@@ -8,6 +8,12 @@
 
 #define MOST_TAPS 50 /* 7 x 7, and one to make them even */
 
+#ifdef __clang__
+#define CLIP_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define CLIP_UNROLL
+#endif
+
 static size_t taps_of(const clip_depthwise_shape *s) { return s->kernel * s->kernel; }
 
 static size_t outputs_of(const clip_depthwise_shape *s) { return s->outputs ? s->outputs : 1; }
@@ -43,7 +49,8 @@ void clip_depthwise_set(clip_depthwise *depthwise, const float *weight, const fl
         size_t c = i / outputs, output = i % outputs;
         float step = 1 / CLIP_RELU6_STEPS;
         if (depthwise->precision == CLIP_F32) {
-            for (size_t t = 0; t < taps; t++) depthwise->weight[(output * taps + t) * channels + c] = weight[t];
+            float *group = depthwise->weight + (output * channels + c / 4 * 4) * taps + c % 4;
+            for (size_t t = 0; t < taps; t++) group[t * 4] = weight[t];
             step = 1;
         } else {
             int16_t *group = depthwise->pairs + c / 8 * 8 * even;
@@ -73,33 +80,42 @@ static void pixel_f32(const clip_depthwise *d, size_t taps, const unsigned char 
         v128_t sum = wasm_f32x4_splat(0);
         CLIP_NO_UNROLL
         for (size_t t = 0; t < taps; t++)
-            sum = clip_madd(wasm_v128_load((const float *)at[t] + c), wasm_v128_load(d->weight + t * channels + c), sum);
+            sum = clip_madd(wasm_v128_load((const float *)at[t] + c), wasm_v128_load(d->weight + c * taps + t * 4), sum);
         wasm_v128_store(y + c, finish4(d, c, sum));
     }
 }
 
-/* Sixteen channels at a time, so that no sum waits for the one before. */
-static void pixel_plain(const clip_depthwise *d, size_t taps, size_t output, const unsigned char *const *at, float *y) {
-    size_t channels = d->shape.channels, first = output * channels;
-    const float *w = d->weight + first * taps;
-    for (size_t c = 0; c < channels; c += 16) {
-        size_t some = channels - c < 16 ? (channels - c) / 4 : 4;
-        v128_t sum[4] = {wasm_f32x4_splat(0), wasm_f32x4_splat(0), wasm_f32x4_splat(0), wasm_f32x4_splat(0)};
-        if (some == 4) {
-            CLIP_NO_UNROLL
-            for (size_t t = 0; t < taps; t++) {
-                const float *a = (const float *)at[t] + c, *b = w + t * channels + c;
-                for (size_t i = 0; i < 4; i++) sum[i] = clip_madd(wasm_v128_load(a + 4 * i), wasm_v128_load(b + 4 * i), sum[i]);
+/* Plain: output pixels [column, column + STRIP) of a row, four channels at a time, as many sums as hide what a product takes. The kernel's
+ * side and stride are constants, so that each input is read once for all outputs that it is a tap of. */
+#define STRIP      8
+#define MOST_WIDTH (7 + (STRIP - 1) * 2) /* input pixels that the taps of a strip's row cover */
+
+typedef struct {
+    size_t first, last; /* rows of the kernel that lie in the image */
+    const float *at[7][MOST_WIDTH];
+} strip;
+
+static inline __attribute__((always_inline)) void sum_strip(const clip_depthwise *d, const strip *s, size_t kernel, size_t stride,
+                                                            size_t output, size_t count, float *y, size_t step) {
+    const size_t channels = d->shape.channels, first = output * channels, taps = kernel * kernel;
+    for (size_t c = 0; c < channels; c += 4) {
+        v128_t sum[STRIP], factor = wasm_v128_load(d->factor + first + c), bias = wasm_v128_load(d->bias + first + c);
+        const float *w = d->weight + (first + c) * taps + s->first * kernel * 4;
+        for (size_t o = 0; o < STRIP; o++) sum[o] = wasm_f32x4_splat(0);
+        CLIP_NO_UNROLL
+        for (size_t i = s->first; i < s->last; i++, w += kernel * 4) {
+            CLIP_UNROLL
+            for (size_t p = 0; p < kernel + (STRIP - 1) * stride; p++) {
+                const v128_t x = wasm_v128_load(s->at[i][p] + c);
+                CLIP_UNROLL
+                for (size_t o = 0; o < STRIP; o++)
+                    if (p >= o * stride && p - o * stride < kernel)
+                        sum[o] = clip_madd(x, wasm_v128_load(w + (p - o * stride) * 4), sum[o]);
             }
-        } else {
-            for (size_t t = 0; t < taps; t++)
-                for (size_t i = 0; i < some; i++)
-                    sum[i] = clip_madd(wasm_v128_load((const float *)at[t] + c + 4 * i),
-                                       wasm_v128_load(w + t * channels + c + 4 * i), sum[i]);
         }
-        for (size_t i = 0; i < some; i++)
-            wasm_v128_store(y + c + 4 * i, clip_madd(sum[i], wasm_v128_load(d->factor + first + c + 4 * i),
-                                                     wasm_v128_load(d->bias + first + c + 4 * i)));
+        CLIP_UNROLL
+        for (size_t o = 0; o < STRIP; o++)
+            if (o < count) wasm_v128_store(y + o * step + c, clip_madd(sum[o], factor, bias));
     }
 }
 
@@ -162,15 +178,37 @@ static void work_row(void *context, size_t row) {
     }
 }
 
+/* Where the inputs of the strip at output pixel (row, column) are. */
+static void find_strip(const pass *p, size_t row, size_t column, strip *to) {
+    const clip_depthwise_shape *s = &p->depthwise->shape;
+    size_t top = row * s->stride - p->before, left = column * s->stride - p->before; /* may wrap, as above */
+    to->first = s->kernel;
+    to->last = 0;
+    for (size_t i = 0; i < s->kernel; i++) {
+        if (top + i >= s->side) continue;
+        if (to->first > i) to->first = i;
+        to->last = i + 1;
+        const float *line = (const float *)p->x + (top + i) * s->side * s->channels;
+        for (size_t j = 0; j < s->kernel + (STRIP - 1) * s->stride; j++)
+            to->at[i][j] = left + j < s->side ? line + (left + j) * s->channels : p->depthwise->zeros;
+    }
+}
+
 static void work_plain_row(void *context, size_t row) {
     const pass *p = context;
     const clip_depthwise *d = p->depthwise;
-    const unsigned char *at[MOST_TAPS];
-    size_t channels = d->shape.channels, outputs = d->shape.outputs;
-    float *y = p->y + row * p->side * outputs * channels;
-    for (size_t column = 0; column < p->side; column++) {
-        find_taps(p, row, column, at);
-        for (size_t output = 0; output < outputs; output++, y += channels) pixel_plain(d, taps_of(&d->shape), output, at, y);
+    size_t outputs = d->shape.outputs, channels = d->shape.channels, step = outputs * channels;
+    strip s;
+    for (size_t column = 0; column < p->side; column += STRIP) {
+        size_t count = p->side - column < STRIP ? p->side - column : STRIP;
+        find_strip(p, row, column, &s);
+        for (size_t output = 0; output < outputs; output++) {
+            float *y = p->y + (row * p->side + column) * step + output * channels;
+            if (d->shape.kernel == 7 && d->shape.stride == 1) sum_strip(d, &s, 7, 1, output, count, y, step);
+            else if (d->shape.kernel == 7) sum_strip(d, &s, 7, 2, output, count, y, step);
+            else if (d->shape.stride == 1) sum_strip(d, &s, 3, 1, output, count, y, step);
+            else sum_strip(d, &s, 3, 2, output, count, y, step);
+        }
     }
 }
 

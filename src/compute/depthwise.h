@@ -6,7 +6,8 @@
  * exact, and the output is rows for the next product, quantized as its kernels want them. (int8 weights lose as much here as in all of
  * EfficientNet-Lite1's other layers together, and would be no faster.)
  *
- * PyTorch's ("plain"): as many zeros on each side, no activation, f32, and each channel may have several outputs.
+ * PyTorch's ("plain"): as many zeros on each side, no activation, f32, and each channel may have several outputs;
+ * the kernel is 3 or 7, the stride 1 or 2.
  */
 #ifndef CLIP_DEPTHWISE_H
 #define CLIP_DEPTHWISE_H
@@ -31,7 +32,7 @@ typedef struct {
 typedef struct {
     clip_depthwise_shape shape;
     clip_precision precision; /* CLIP_F32 or CLIP_Q8 */
-    float *weight;            /* f32: (outputs, kernel kernel, channels) */
+    float *weight;            /* f32: (outputs, channels / 4, kernel kernel, 4) */
     int16_t *pairs;           /* otherwise: for 8 channels the taps two by two, as the kernel multiplies them */
     float *factor, *bias;     /* (outputs, channels) */
     void *zeros;              /* a pixel outside the image */

@@ -20,6 +20,7 @@
 #include "towers/batch_norm.h"
 #include "towers/network.h"
 #include "towers/patches.h"
+#include "weights/quantize.h"
 
 #define EPSILON   1e-5f
 #define STAGES    CLIP_RESNET_STAGES
@@ -59,6 +60,7 @@ typedef struct {
     float *gamma; /* MIXER: (out) */
     clip_depthwise wise;
     clip_linear dense;
+    float *identity; /* (out), what is multiplied by the input's own channel where `dense` is not f32, or NULL */
 } convolution;
 
 static size_t inputs(const convolution *c) { return c->depthwise ? 1 : c->in; }
@@ -72,11 +74,15 @@ static size_t branch_kernel(const convolution *c, size_t b) {
     return name->kernel == OWN ? c->kernel : name->kernel;
 }
 
-/* In f32: where the identity was added, a row has one weight that is far larger than the others, of which int8 would leave little. */
-static void layout_convolution(convolution *c, const clip_kernels *kernels, clip_arena *arena) {
+/* Where the identity was added, a row has one weight that is far larger than the others, of which int8 would leave little: in int8 it is
+ * kept apart. */
+static void layout_convolution(convolution *c, const clip_kernels *kernels, clip_arena *arena, clip_precision precision) {
     const clip_depthwise_shape shape = {c->in, c->kernel, c->stride, c->side, c->out / c->in};
     if (c->depthwise) clip_depthwise_layout(&c->wise, arena, &shape, CLIP_F32);
-    else clip_linear_layout(&c->dense, kernels, arena, c->in * c->kernel * c->kernel, c->out, CLIP_F32);
+    if (c->depthwise) return;
+    int apart = c->kernel == 1 && precision != CLIP_F32;
+    clip_linear_layout(&c->dense, kernels, arena, c->in * c->kernel * c->kernel, c->out, apart ? CLIP_Q8 : CLIP_F32);
+    if (apart) c->identity = clip_arena_take(arena, c->out, sizeof(float));
 }
 
 static void layout_branches(convolution *c, clip_arena *arena) {
@@ -135,14 +141,26 @@ static const float *ordered(const convolution *c, const float *row, float *spare
     return spare;
 }
 
-static void set_dense(convolution *c, const clip_kernels *kernels, const float *weight, float *spare) {
-    for (size_t o = 0; o < c->out; o++) clip_linear_set_rows(&c->dense, kernels, o, 1, ordered(c, weight + o * c->dense.in, spare));
+static void set_dense(convolution *c, const clip_kernels *kernels, float *weight, float *spare) {
+    for (size_t o = 0; o < c->out; o++, weight += c->dense.in) {
+        if (!c->identity) {
+            clip_linear_set_rows(&c->dense, kernels, o, 1, ordered(c, weight, spare));
+            continue;
+        }
+        float scale;
+        c->identity[o] = weight[o];
+        weight[o] = 0;
+        int8_t *q = (int8_t *)(spare + c->in);
+        clip_quantize_q8(ordered(c, weight, spare), c->in, q, &scale);
+        clip_linear_set_rows_q8(&c->dense, kernels, o, 1, q);
+        clip_linear_set_scales(&c->dense, kernels, o, 1, &scale);
+    }
 }
 
 /* All branches to one. CLIP_ERROR_MEMORY, CLIP_ERROR_VALUE. */
 static clip_status finish_convolution(convolution *c, const clip_kernels *kernels) {
     size_t taps = c->kernel * c->kernel, width = inputs(c) * taps, count = c->out * width;
-    float *sum = calloc(count + 2 * c->out + width, sizeof *sum), *bias = sum + count, *ones = bias + c->out;
+    float *sum = calloc(count + 2 * c->out + 2 * width, sizeof *sum), *bias = sum + count, *ones = bias + c->out;
     if (!sum) return CLIP_ERROR_MEMORY;
     clip_status status = CLIP_OK;
     if (c->form == POSITION)
@@ -256,7 +274,7 @@ static void layout_squeeze(squeeze *s, clip_arena *arena) {
 
 static void layout_block(block *b, const stage *g, const clip_kernels *kernels, clip_arena *arena, clip_precision precision) {
     size_t c = g->channels;
-    layout_convolution(&b->wide, kernels, arena);
+    layout_convolution(&b->wide, kernels, arena, precision);
     if (b->attends) {
         clip_batch_norm_layout(&b->norm, arena, c);
         clip_linear_layout(&b->query, kernels, arena, c, c, precision);
@@ -265,7 +283,7 @@ static void layout_block(block *b, const stage *g, const clip_kernels *kernels, 
         if (b->query.bias) memset(b->query.bias, 0, c * sizeof(float));
         if (b->key_value.bias) memset(b->key_value.bias, 0, 2 * c * sizeof(float));
     } else {
-        layout_convolution(&b->mixer, kernels, arena);
+        layout_convolution(&b->mixer, kernels, arena, precision);
     }
     clip_linear_layout(&b->expand, kernels, arena, c, RATIO * c, precision);
     clip_linear_layout(&b->contract, kernels, arena, RATIO * c, c, precision);
@@ -293,15 +311,15 @@ static clip_status layout(void *model, const clip_kernels *kernels, clip_arena *
     fastvit *net = model;
     if (precision == CLIP_Q4) precision = CLIP_Q8; /* int4 is for transformers' blocks */
     describe(net, &all->vision);
-    for (size_t i = 0; i < 3; i++) layout_convolution(&net->stem[i], kernels, arena);
+    for (size_t i = 0; i < 3; i++) layout_convolution(&net->stem[i], kernels, arena, precision);
     int laid = 1;
     for (stage *g = net->stages; g < net->stages + STAGES; g++) {
         if (g > net->stages) {
-            layout_convolution(&g->down, kernels, arena);
+            layout_convolution(&g->down, kernels, arena, precision);
             layout_squeeze(&g->squeeze, arena);
-            layout_convolution(&g->point, kernels, arena);
+            layout_convolution(&g->point, kernels, arena, precision);
         }
-        if (is_last(net, g)) layout_convolution(&g->position, kernels, arena);
+        if (is_last(net, g)) layout_convolution(&g->position, kernels, arena, precision);
         g->blocks = clip_arena_take_structures(arena, g->count, sizeof *g->blocks);
         laid &= g->blocks != NULL;
         for (size_t i = 0; i < g->count; i++) {
@@ -310,7 +328,7 @@ static clip_status layout(void *model, const clip_kernels *kernels, clip_arena *
             layout_block(b, g, kernels, arena, precision);
         }
     }
-    layout_convolution(&net->last, kernels, arena);
+    layout_convolution(&net->last, kernels, arena, precision);
     layout_squeeze(&net->squeeze, arena);
     clip_linear_layout(&net->head, kernels, arena, net->last.out, all->vision.embedding, precision);
     if (!clip_arena_ok(arena)) return CLIP_ERROR_MEMORY;
@@ -468,12 +486,6 @@ static void product(const run *r, const clip_linear *linear, clip_activations *r
     }
 }
 
-/* y = gelu(W x + b), the convolution being 1x1. */
-static void point(const run *r, const convolution *c, const float *x, float *y) {
-    clip_activations plain = {.width = c->in, .precision = CLIP_F32};
-    product(r, &c->dense, &plain, x, c->side * c->side, CLIP_GELU, y);
-}
-
 /* x += contract(gelu(expand(y))) */
 static void mlp(const run *r, const block *b, size_t g, const float *y, size_t pixels, float *x) {
     size_t c = b->expand.in;
@@ -540,6 +552,33 @@ static void activate(const run *r, const squeeze *q, float *x, size_t pixels, si
     clip_parallel(r->pool, (pixels + PIXELS_A_TASK - 1) / PIXELS_A_TASK, activate_rows, &a);
 }
 
+/* y = d x for each of `pixels`, d being the convolution's identity. */
+static void times_identity(const convolution *c, const float *x, size_t pixels, float *y) {
+    size_t half = c->in / 2;
+    for (size_t p = 0; p < pixels; p++, x += c->in)
+        for (size_t i = 0; i < c->in; i += 8, y += 8) {
+            v128_t low = wasm_v128_load(c->split ? x + i / 2 : x + i),
+                   high = wasm_v128_load(c->split ? x + half + i / 2 : x + i + 4);
+            v128_t near = c->split ? wasm_i32x4_shuffle(low, high, 0, 4, 1, 5) : low;
+            v128_t far = c->split ? wasm_i32x4_shuffle(low, high, 2, 6, 3, 7) : high;
+            wasm_v128_store(y, wasm_f32x4_mul(near, wasm_v128_load(c->identity + i)));
+            wasm_v128_store(y + 4, wasm_f32x4_mul(far, wasm_v128_load(c->identity + i + 4)));
+        }
+}
+
+/* y = gelu(W x + b), the convolution being 1x1, in stage g. */
+static void point(const run *r, const convolution *c, size_t g, const float *x, float *y) {
+    clip_activations plain = {.width = c->in, .precision = CLIP_F32};
+    size_t pixels = c->side * c->side;
+    if (!c->identity) {
+        product(r, &c->dense, &plain, x, pixels, CLIP_GELU, y);
+        return;
+    }
+    times_identity(c, x, pixels, y);
+    product(r, &c->dense, &r->s->narrow[g], x, pixels, CLIP_ADD, y);
+    activate(r, NULL, y, pixels, c->out);
+}
+
 static void attend(const run *r, const block *b, size_t g, size_t pixels, float *x) {
     fastvit_state *s = r->s;
     size_t c = b->expand.in;
@@ -564,7 +603,7 @@ static void run_stage(const run *r, size_t index) {
     if (index) {
         clip_depthwise_forward_plain(&g->down.wise, r->pool, s->x, s->y);
         activate(r, &g->squeeze, s->y, pixels, c);
-        point(r, &g->point, s->y, s->x);
+        point(r, &g->point, index, s->y, s->x);
     }
     if (is_last(r->net, g)) {
         clip_depthwise_forward_plain(&g->position.wise, r->pool, s->x, s->y);
@@ -594,7 +633,7 @@ static void run_stem(const run *r, const float *pixels) {
     }
     clip_depthwise_forward_plain(&r->net->stem[1].wise, r->pool, s->large, s->y);
     activate(r, NULL, s->y, side * side / 4, width);
-    point(r, &r->net->stem[2], s->y, s->x);
+    point(r, &r->net->stem[2], 0, s->y, s->x);
 }
 
 static void encode_image(const void *model, const clip_kernels *kernels, clip_pool *pool, void *scratch, const float *pixels,
