@@ -283,6 +283,7 @@ export default {
       'no-tokenizer': 'This model’s folder lacks merges.txt or tokenizer.json, without which labels cannot be read.',
       'no-weights': 'This model has no weights of a kind that loads here. Try another precision, or another model.',
       'wrong-chunk': 'What was fetched is not what the model’s maker published, so it was not used. Try again.',
+      'wrong-sum': 'What was fetched is not what the model’s maker published, so it was not used. Try again.',
       'wrong-size': 'What was fetched is not what the model’s maker published, so it was not used. Try again.',
       'bad-file': 'This model’s files are damaged or incomplete. Fetch or choose them again.',
       'bad-manifest': 'This model’s files are damaged or incomplete. Fetch or choose them again.',
