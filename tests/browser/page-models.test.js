@@ -28,9 +28,9 @@ test('one that is not there is said, and the one that is stays', async () => {
 });
 
 /** Models as weights/models.json has them: the embedded one, the same at an address, and a large one that is nowhere. */
-const KNOWN = () => {
+const KNOWN = (/** @type {string} */ site) => {
   const facts = { form: 'clip-wasm', accuracy: { imagenet: 0.632, source: 'its card' }, licence: 'MIT', languages: ['en', 'ko'], note: '' };
-  const other = new URL('weights/clip-mini/', it.site.url).href;
+  const other = new URL('weights/clip-mini/', site).href;
   return {
     models: [
       { ...facts, name: 'clip-mini', source: 'clip-mini', bytes: { q8: 10_000_000 } },
@@ -40,21 +40,19 @@ const KNOWN = () => {
   };
 };
 
-test('known ones, with what they can do and what is to be fetched; one of them is fetched, stopped, gone on with', async () => {
-  const page = await open();
-  await page.route('**/weights/models.json', route => route.fulfill({ json: KNOWN() }));
+test('known ones, with what they can do and what is to be fetched; one of them is fetched, stopped, gone on with', async t => {
+  let release, held; // what the server has, it keeps back from when `held` is there
+  const own = await startPage({ onRequest: request => held && /clip-mini\/text/.test(request.url) && held.then(() => false) });
+  t.after(() => own.close());
+  const page = await own.open();
+  await page.route('**/weights/models.json', route => route.fulfill({ json: KNOWN(own.site.url) }));
   await page.click('#model-open');
   const rows = page.locator('#known li');
   await rows.nth(2).waitFor();
   assert.match(await rows.nth(0).textContent(), /^clip-mini10\sMB · 63% on ImageNet · English, Korean · MIT · built inin use$/);
   assert.match(await rows.nth(1).textContent(), /Fetch 10\sMB$/);
   assert.match(await rows.nth(2).textContent(), /^clip-large438\sMB · 63% on ImageNet · English · MIT/);
-  let release;
-  const held = new Promise(resolve => (release = resolve));
-  await page.context().route('**/clip-mini/text*', async route => {
-    await held;
-    await route.continue().catch(() => {});
-  });
+  held = new Promise(resolve => (release = resolve));
   await rows.nth(1).locator('button').click();
   await page.waitForFunction(() => /^(Fetching|Unpacking) the half that/.test(document.getElementById('model-stage').textContent));
   await page.click('#model-stop');
@@ -63,7 +61,6 @@ test('known ones, with what they can do and what is to be fetched; one of them i
   release();
   await page.click('#model-retry');
   await page.waitForSelector('#model-dialog', { state: 'hidden' });
-  await page.context().unroute('**/clip-mini/text*');
   await page.click('#model-open');
   await page.waitForFunction(() => document.querySelectorAll('#known em').length === 1);
   assert.match(await rows.nth(1).textContent(), /on this deviceThe same once more\.in use$/);

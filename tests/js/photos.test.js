@@ -95,7 +95,7 @@ describe('classify', () => {
     await rm(bad);
     assert.equal(status, 1);
     assert.equal(out.trim().split('\n').length, 4);
-    assert.match(err, /bad\.txt\.ppm: image/);
+    assert.match(err, /bad\.txt\.ppm has no pixels/);
     assert.match(err, /\/no\/such\.png cannot be read: there is no such file/);
     assert.doesNotMatch(err, /\[#/, 'no bar where there is no terminal');
     assert.equal(again.status, 1);

@@ -14,6 +14,9 @@ const cropOf = crop =>
     ? { size: crop, shorter: crop, bilinear: 0 }
     : { size: crop.size, shorter: crop.shorter, bilinear: Number(crop.bilinear) };
 
+/** Pixels of a side, as in src/image/limits.h. */
+const LONGEST = 65535;
+
 /** Bytes that a file of so many may take while it is decoded, as in src/image/limits.h. @param {number} length @param {Bounds} bounds */
 export const roomFor = (length, { memory = Number.POSITIVE_INFINITY }) => Math.min(memory, (192 << 20) + 64 * length);
 
@@ -23,7 +26,8 @@ const megabytes = (/** @type {number} */ bytes) => Number((bytes / 1e6).toPrecis
 export function tooLarge(label, { width, height, memory }, length, bounds) {
   const { pixels = 1 << 28 } = bounds;
   const has = `${label} has ${width}x${height} pixels`;
-  if (!width || !height) return new ClipError('bad-image-size', `${has}.`);
+  if (!width || !height) return new ClipError('bad-image-size', `${label} has no pixels (${width}x${height}).`);
+  if (Math.max(width, height) > LONGEST) return new ClipError('bad-image-size', `${has}; at most ${LONGEST} in a row or column are read.`);
   if (width * height > pixels) return new ClipError('bad-image-size', `${has}; at most ${pixels} are read.`);
   const most = `a file of ${megabytes(length)} MB may take ${megabytes(roomFor(length, bounds))}`;
   return new ClipError('bad-image-size', `${has}, which take ${megabytes(memory)} MB to decode; ${most}.`);
