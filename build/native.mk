@@ -99,7 +99,7 @@ $(foreach v,asan release fuzz tsan coverage,$(eval $(call native,$v)))
 # ---- the same tests as wasm ----
 
 WASM_TESTS := $(OUT)/wasm-tests
-WASM_TEST_LIBRARY := $(filter-out %/runtime.o %/wasm.o,$(OBJECTS_simd)) $(XNNPACK_OBJECTS_simd)
+WASM_TEST_LIBRARY := $(filter-out %/runtime.o %/wasm.o,$(OBJECTS_simd)) $(READING:%.c=$(OUT)/obj/readers/%.o) $(XNNPACK_OBJECTS_simd)
 $(WASM_TESTS)/cmocka.o: $(SOURCES)/cmocka/src/cmocka.c build/native.mk
 	@echo '  cc $@'; mkdir -p $(@D); $(EMSCRIPTEN)/emcc -O1 $(CMOCKA_FLAGS) -c $< -o $@
 $(WASM_TESTS)/utf8proc.o: $(SOURCES)/utf8proc/utf8proc.c build/native.mk
