@@ -316,8 +316,7 @@ describe('the store', () => {
       ['not-cached'],
     );
     assert.match(clip.warnings[0].message, /not enough room/);
-    const [record] = await Clip.cache.list();
-    assert.deepEqual(record.files, [], 'no file is said to be there');
+    assert.deepEqual(await Clip.cache.list(), [], 'nothing is said to be there');
   });
 });
 

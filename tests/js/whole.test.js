@@ -500,6 +500,44 @@ test('pieces of files that are not whole are counted', async () => {
   store.close();
 });
 
+test('a model that fails to load is not in the list of what is kept', async context => {
+  server = await serve(await makeModel({}));
+  await isRight(await load(), await answers(server.folder));
+  const broken = await serve(await makeModel({}), {
+    change: (name, bytes) => (name.endsWith('safetensors') ? Buffer.alloc(bytes.length) : bytes),
+  });
+  context.after(() => broken.close());
+  for (let i = 0; i < 2; i++) await assert.rejects(async () => (await load({}, broken.url)).encode(photo), ClipError);
+  assert.deepEqual(
+    (await Clip.cache.list()).map(({ id, files }) => [id, files.length]),
+    [[server.url, 2]],
+  );
+  broken.mood.change = undefined;
+  await isRight(await load({}, broken.url), await answers(broken.folder));
+  assert.equal((await Clip.cache.list()).length, 2);
+});
+
+test('while one tower is converted the other is in the list, and the pieces are counted apart', async () => {
+  server = await serve(await makeModel({}));
+  await (await load()).encode(photo);
+  const store = await Store.open();
+  const [before] = await Clip.cache.list();
+  const record = await store.getModel(server.url);
+  const key = 'f'.repeat(64);
+  await store.putPending(
+    { ...record, manifest: { ...record.manifest, towers: {} }, files: { 'text.q8.safetensors': [key] } },
+    'text.q8.safetensors',
+  );
+  await store.putChunk(key, new Uint8Array(1000), 1);
+  assert.deepEqual(before.files, ['vision.q8.safetensors']);
+  assert.deepEqual(await Clip.cache.list(), [{ ...before, unfinished: 1000 }]);
+  // a chunk that the disk has lost: the file cannot be used
+  for (const chunk of record.files['vision.q8.safetensors'].slice(0, 1))
+    await done(store.db.transaction('chunks', 'readwrite').objectStore('chunks').delete(chunk));
+  assert.deepEqual((await Clip.cache.list())[0].files, []);
+  store.close();
+});
+
 test('JSON nested deep, or without end, is refused', async () => {
   const folder = await makeModel({});
   await writeFile(join(folder, 'config.json'), `{"vision_config":${'['.repeat(400_000)}${']'.repeat(400_000)}}`);

@@ -21,8 +21,8 @@ import { sumOf } from './sum.js';
 /** Files says which files of the manifest are kept, and under which keys their chunks; versions, of what content of the source's files
  * all of it is (Source.versions).
  * @typedef {{ id: string, manifest: Manifest, files: Record<string, string[]>, versions: Record<string, string | null>, saved: number }} ModelRecord */
-/** @typedef {{ id: string, name: string, bytes: number, files: string[], unfinished: number, saved: Date }} CachedModel unfinished: bytes
- *  of pieces of files that are not complete */
+/** @typedef {{ id: string, name: string, bytes: number, files: string[], unfinished: number, saved: Date }} CachedModel files: those that
+ *  are all there; bytes: of these; unfinished: bytes of pieces of others. A model that has neither is not in the list */
 
 const NAME = 'clip-wasm';
 /** 2: records have versions, labels sums. */
@@ -80,6 +80,13 @@ const chunkKeys = ({ manifest, files }) => [
   ...Object.values(files).flat(),
   ...Object.values(manifest.towers).flatMap(tower => Object.values(tower).flatMap(file => file.sha256)),
 ];
+
+/** The files of which all chunks are there. What is being converted is in no manifest yet. @param {ModelRecord} record
+ *  @param {Set<IDBValidKey>} there */
+const wholeFiles = ({ manifest, files }, there) =>
+  Object.values(manifest.towers)
+    .flatMap(tower => Object.values(tower))
+    .filter(({ file }) => files[file]?.length && files[file].every(key => there.has(key)));
 
 /** @param {unknown} value @returns {ModelRecord | null} */
 export function checkRecord(value) {
@@ -236,7 +243,8 @@ export class Store {
     });
   }
 
-  /** @returns {Promise<CachedModel[]>} */
+  /** What takes room. A record of which no piece is there is of a model that failed, or that another page begins to load just now; it
+   *  stays for the sake of that page. @returns {Promise<CachedModel[]>} */
   async list() {
     return this.#ask(async () => {
       const transaction = this.db.transaction(['models', 'chunks']);
@@ -245,30 +253,29 @@ export class Store {
         result(transaction.objectStore('chunks').getAllKeys()),
       ]);
       const there = new Set(keys);
-      /** @type {Map<string, { record: ModelRecord, unfinished: Set<string> }>} */
+      /** @type {Map<string, ModelRecord>} */
       const models = new Map();
       for (const record of values.map(checkRecord)) {
         if (!record) continue;
-        const whole = Object.values(record.files).some(list => list.every(key => there.has(key)) && list.length > 0);
-        const known = models.get(record.id) ?? models.set(record.id, { record, unfinished: new Set() }).get(record.id);
-        if (known && whole) known.record = record;
+        const known = models.get(record.id);
+        if (!known || wholeFiles(record, there).length > wholeFiles(known, there).length) models.set(record.id, record);
       }
       const rows = await this.#rowBytes(transaction.objectStore('chunks'), [...models.keys()]);
       const sizes = await this.#unfinished(transaction.objectStore('chunks'), [...models.keys()], values, there);
-      return [...models.values()].map(({ record: { id, manifest, files, saved } }) => {
-        const kept = Object.values(manifest.towers)
-          .flatMap(tower => Object.values(tower))
-          .filter(file => Object.hasOwn(files, file.file));
-        const bytes = kept.reduce((sum, file) => sum + file.bytes, 0) + (rows.get(id) ?? 0);
-        return {
-          id,
-          name: manifest.name,
-          bytes,
-          files: kept.map(file => file.file),
-          unfinished: sizes.get(id) ?? 0,
-          saved: new Date(saved),
-        };
-      });
+      return [...models.values()]
+        .map(record => {
+          const { id, manifest, saved } = record;
+          const kept = wholeFiles(record, there);
+          return {
+            id,
+            name: manifest.name,
+            bytes: kept.reduce((sum, file) => sum + file.bytes, 0) + (rows.get(id) ?? 0),
+            files: kept.map(file => file.file),
+            unfinished: sizes.get(id) ?? 0,
+            saved: new Date(saved),
+          };
+        })
+        .filter(({ bytes, unfinished }) => bytes + unfinished > 0);
     });
   }
 
@@ -286,13 +293,7 @@ export class Store {
    *  @param {unknown[]} values of models @param {Set<IDBValidKey>} there */
   async #unfinished(chunks, ids, values, there) {
     const records = values.map(checkRecord).filter(record => record !== null);
-    const finished = new Set(
-      records.flatMap(record =>
-        Object.values(record.files)
-          .filter(keys => keys.every(key => there.has(key)))
-          .flat(),
-      ),
-    );
+    const finished = new Set(records.flatMap(record => wholeFiles(record, there).flatMap(({ file }) => record.files[file])));
     /** @type {Map<string, number>} */
     const sizes = new Map();
     for (const id of ids) {
