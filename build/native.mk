@@ -61,7 +61,7 @@ $(NATIVE)/$1/obj/xnnpack/%.o: $(SOURCES)/xnnpack/%.c $(TREE)/xnnpack/common.h
 	@echo '  cc $$@'; mkdir -p $$(@D); $(CC) -std=gnu11 $(NATIVE_$1) $(NATIVE_XNNPACK) -c $(NATIVE)/xnnpack/$$*.c -o $$@
 $(NATIVE)/$1/obj/xnnpack/%.o: $(SOURCES)/xnnpack/%.cc $(TREE)/xnnpack/common.h
 	@echo '  cc $$@'; mkdir -p $$(@D); $(CXX) -std=c++17 -fno-exceptions -fno-rtti $(NATIVE_$1) $(NATIVE_XNNPACK) -c $(NATIVE)/xnnpack/$$*.cc -o $$@
-$(NATIVE)/$1/obj/xnnpack/configs.o: build/xnnpack_configs.c $(TREE)/xnnpack/common.h
+$(NATIVE)/$1/obj/xnnpack/%.o: build/xnnpack_%.c $(TREE)/xnnpack/common.h
 	@echo '  cc $$@'; mkdir -p $$(@D); $(CC) -std=gnu11 $(NATIVE_$1) $(NATIVE_XNNPACK) -c $$< -o $$@
 $(NATIVE)/$1/obj/pthreadpool/%.o: $(SOURCES)/pthreadpool/src/%.c build/native.mk
 	@echo '  cc $$@'; mkdir -p $$(@D); $(CC) $(NATIVE_$1) $(NATIVE_POOL) -c $$< -o $$@
@@ -72,7 +72,7 @@ $(NATIVE)/$1/obj/cmocka.o: $(SOURCES)/cmocka/src/cmocka.c build/native.mk
 	@echo '  cc $$@'; mkdir -p $$(@D); $(CC) $(NATIVE_$1) $(CMOCKA_FLAGS) -c $$< -o $$@
 
 NATIVE_OBJECTS_$1 := $(NATIVE_SOURCES:src/%.c=$(NATIVE)/$1/obj/src/%.o) $(NATIVE_POOL_SOURCES:%=$(NATIVE)/$1/obj/pthreadpool/%.o) \
-  $(patsubst %,$(NATIVE)/$(if $(filter fuzz,$1),asan,$(if $(filter coverage,$1),release,$1))/obj/xnnpack/%.o,configs $(basename $(call xnnpack_sources,simd)))
+  $(patsubst %,$(NATIVE)/$(if $(filter fuzz,$1),asan,$(if $(filter coverage,$1),release,$1))/obj/xnnpack/%.o,configs convolution $(basename $(call xnnpack_sources,simd)))
 $(NATIVE)/$1/libclip.a: $$(NATIVE_OBJECTS_$1)
 	@rm -f $$@; ar rcs $$@ $$^
 

@@ -13,14 +13,15 @@ XNNPACK_FLAGS += $(XNNPACK_INCLUDES) $(XNNPACK_DEFINES)
 # $(call xnnpack_sources,simd|relaxed)
 xnnpack_sources = $(shell awk '$$1 == "both" || $$1 == "$1" {print $$2}' build/xnnpack-sources.txt)
 
-# $(call xnnpack,simd|relaxed). Kernels (in gen/ folders) are compiled for speed, the operators around them for size.
+# $(call xnnpack,simd|relaxed). Kernels (in gen/ folders) are compiled for speed, the operators around them for size,
+# and what is left out of them shows when they are linked (-flto): which of their ways nobody takes.
 define xnnpack
-$(OUT)/obj/xnnpack-$1/configs.o: build/xnnpack_configs.c build/xnnpack.mk $(RECIPE)
-	@echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc -std=gnu11 $(XNNPACK_FLAGS) $(SIMD_$1) -Os -c $$< -o $$@
-XNNPACK_OBJECTS_$1 := $(OUT)/obj/xnnpack-$1/configs.o $(patsubst %,$(OUT)/obj/xnnpack-$1/%.o,$(basename $(call xnnpack_sources,$1)))
+$(OUT)/obj/xnnpack-$1/%.o: build/xnnpack_%.c build/xnnpack.mk $(RECIPE)
+	@echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc -std=gnu11 $(XNNPACK_FLAGS) $(SIMD_$1) -Os -flto -c $$< -o $$@
+XNNPACK_OBJECTS_$1 := $(patsubst %,$(OUT)/obj/xnnpack-$1/%.o,configs convolution $(basename $(call xnnpack_sources,$1)))
 $(OUT)/obj/xnnpack-$1/%.o: $(SOURCES)/xnnpack/%.c build/xnnpack.mk $(RECIPE)
-	@echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc -std=gnu11 $(XNNPACK_FLAGS) $(SIMD_$1) $$(if $$(findstring /gen/,$$<),-O3,-Os) -c $$< -o $$@
+	@echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/emcc -std=gnu11 $(XNNPACK_FLAGS) $(SIMD_$1) $$(if $$(findstring /gen/,$$<),-O3,-Os -flto) -c $$< -o $$@
 $(OUT)/obj/xnnpack-$1/%.o: $(SOURCES)/xnnpack/%.cc build/xnnpack.mk $(RECIPE)
-	@echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/em++ -std=c++17 -fno-exceptions -fno-rtti $(XNNPACK_FLAGS) $(SIMD_$1) $$(if $$(findstring /gen/,$$<),-O3,-Os) -c $$< -o $$@
+	@echo '  cc $$@'; mkdir -p $$(@D); $(EMSCRIPTEN)/em++ -std=c++17 -fno-exceptions -fno-rtti $(XNNPACK_FLAGS) $(SIMD_$1) $$(if $$(findstring /gen/,$$<),-O3,-Os -flto) -c $$< -o $$@
 endef
 $(foreach v,simd relaxed,$(eval $(call xnnpack,$v)))
