@@ -67,7 +67,7 @@ OPTIMIZE     := -DNDEBUG -ffunction-sections -fdata-sections $(if $(DEBUG),-g)
 # another 1 KB. Reading a picture takes no longer.
 SMALL    := batch_norm bert bmp converter convolution_xnnpack efficientnet fastvit gif intact jpeg_file jpeg_smooth png pnm psd resnet \
   search siglip stream text token_table tokenizer transformer vit
-SMALLEST := arena catalog config engine exif format json json_events merges names onnx pickle pthreadpool_backend readers runtime \
+SMALLEST := arena catalog config engine exif fastvit_convolution format json json_events merges names onnx pickle pthreadpool_backend readers runtime \
   safetensors slots status tokenizer_file tokenizer_settings torch tower unicode wasm
 speed     = $(if $(filter $(SMALL),$(basename $(notdir $1))),-Os,$(if $(filter $(SMALLEST),$(basename $(notdir $1))),-Oz,-O3))
 

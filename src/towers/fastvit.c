@@ -15,178 +15,17 @@
 #include <string.h>
 
 #include "compute/attention.h"
-#include "compute/depthwise.h"
 #include "compute/vector_math.h"
-#include "towers/batch_norm.h"
+#include "towers/fastvit_convolution.h"
 #include "towers/network.h"
 #include "towers/patches.h"
-#include "weights/quantize.h"
 
-#define EPSILON   1e-5f
 #define STAGES    CLIP_RESNET_STAGES
 #define RATIO     3  /* of an MLP's hidden channels */
 #define HEAD      32 /* channels of a head of attention */
 #define PATCH     27
 #define STEM_ROWS 16  /* output rows of the stem at a time */
 #define ROWS      256 /* pixels that products take at a time */
-#define BRANCHES  4
-
-/* ---- convolutions, and what they are added up of ---- */
-
-typedef enum { ONE, LARGE, NORMED, MIXER, POSITION } convolution_form;
-
-typedef struct {
-    const char *name;
-    size_t kernel; /* 0: the identity; OWN: the convolution's */
-} branch_name;
-#define OWN 99
-
-/* Names of the branches. Those of ONE may lack the second and the third; the last of MIXER is taken off. */
-static const branch_name NAMES[][BRANCHES] = {
-    [ONE] = {{"conv_kxk.0.", OWN}, {"conv_scale.", 1}, {"identity.", 0}},
-    [LARGE] = {{"large_conv.", OWN}, {"small_conv.", 3}},
-    [NORMED] = {{"conv.", OWN}},
-    [MIXER] = {{"mixer.conv_kxk.0.", OWN}, {"mixer.conv_scale.", 1}, {"mixer.identity.", 0}, {"norm.identity.", 0}},
-    [POSITION] = {{"pos_enc.", OWN}},
-};
-
-typedef struct {
-    convolution_form form;
-    size_t in, out, kernel, stride, side; /* side: of the input */
-    int depthwise;
-    int split;               /* the input's channels are all first ones, then all second ones, see above */
-    float *weight[BRANCHES]; /* (out, in or 1, kernel, kernel) each, until finish */
-    clip_batch_norm norm[BRANCHES];
-    float *gamma; /* MIXER: (out) */
-    clip_depthwise wise;
-    clip_linear dense;
-    float *identity; /* (out), what is multiplied by the input's own channel where `dense` is not f32, or NULL */
-} convolution;
-
-static size_t inputs(const convolution *c) { return c->depthwise ? 1 : c->in; }
-
-/* Side of the kernel of branch b, 0: an identity; SIZE_MAX: there is no such branch. */
-static size_t branch_kernel(const convolution *c, size_t b) {
-    const branch_name *name = &NAMES[c->form][b];
-    if (!name->name || (c->form == ONE && b == 1 && c->kernel == 1) ||
-        (c->form == ONE && b == 2 && (c->in != c->out || c->stride > 1)))
-        return SIZE_MAX;
-    return name->kernel == OWN ? c->kernel : name->kernel;
-}
-
-/* Where the identity was added, a row has one weight that is far larger than the others, of which int8 would leave little: in int8 it is
- * kept apart. */
-static void layout_convolution(convolution *c, const clip_kernels *kernels, clip_arena *arena, clip_precision precision) {
-    const clip_depthwise_shape shape = {c->in, c->kernel, c->stride, c->side, c->out / c->in};
-    if (c->depthwise) clip_depthwise_layout(&c->wise, arena, &shape, CLIP_F32);
-    if (c->depthwise) return;
-    int apart = c->kernel == 1 && precision != CLIP_F32;
-    clip_linear_layout(&c->dense, kernels, arena, c->in * c->kernel * c->kernel, c->out, apart ? CLIP_Q8 : CLIP_F32);
-    if (apart) c->identity = clip_arena_take(arena, c->out, sizeof(float));
-}
-
-static void layout_branches(convolution *c, clip_arena *arena) {
-    for (size_t b = 0, kernel; b < BRANCHES; b++) {
-        if ((kernel = branch_kernel(c, b)) == SIZE_MAX) continue;
-        if (kernel) c->weight[b] = clip_arena_take(arena, c->out * inputs(c) * kernel * kernel, sizeof(float));
-        clip_batch_norm_layout(&c->norm[b], arena, c->out);
-    }
-    if (c->form == MIXER) c->gamma = clip_arena_take(arena, c->out, sizeof(float));
-}
-
-static void add_weight(clip_slots *slots, const char *prefix, const char *name, const char *rest, float *values, size_t rows,
-                       size_t columns, size_t kernel) {
-    char whole[CLIP_SLOT_NAME];
-    clip_slots_add_values(slots, prefix, strcat(strcpy(whole, name), rest), values, rows, columns * kernel * kernel);
-    clip_slots_set_kernel(slots, kernel);
-}
-
-static void add_convolution(convolution *c, clip_slots *slots, const char *prefix) {
-    for (size_t b = 0, kernel; b < BRANCHES; b++) {
-        const char *name = NAMES[c->form][b].name;
-        char norm[CLIP_SLOT_NAME];
-        if ((kernel = branch_kernel(c, b)) == SIZE_MAX) continue;
-        if (c->form == POSITION) {
-            add_weight(slots, prefix, name, "weight", c->weight[b], c->out, 1, kernel);
-            clip_slots_add_values(slots, prefix, "pos_enc.bias", c->norm[b].beta, c->out, 1);
-            continue;
-        }
-        if (kernel) add_weight(slots, prefix, name, "conv.weight", c->weight[b], c->out, inputs(c), kernel);
-        clip_batch_norm_slots(slots, prefix, strcat(strcpy(norm, name), kernel ? "bn." : ""), &c->norm[b], c->out);
-    }
-    if (c->form == MIXER) clip_slots_add_values(slots, prefix, "layer_scale.gamma", c->gamma, c->out, 1);
-}
-
-/* Branch b added to the sum's weights (out, inputs, kernel, kernel) and biases (out). */
-static clip_status add_branch(convolution *c, size_t b, size_t kernel, float *sum, float *bias) {
-    size_t taps = c->kernel * c->kernel, edge = (c->kernel - (kernel ? kernel : 1)) / 2;
-    const float *w = c->weight[b];
-    clip_status status = clip_batch_norm_fold(&c->norm[b], c->out, EPSILON, c->form == MIXER && b == 3 ? -1 : 1);
-    for (size_t o = 0; o < c->out && status == CLIP_OK; o++) {
-        const float gain = c->norm[b].gain[o];
-        bias[o] += c->norm[b].beta[o];
-        if (!kernel) sum[(o * inputs(c) + (c->depthwise ? 0 : o)) * taps + taps / 2] += gain;
-        for (size_t i = 0; i < inputs(c) * kernel; i++) {
-            float *row = sum + (o * inputs(c) + i / kernel) * taps + (i % kernel + edge) * c->kernel + edge;
-            for (size_t x = 0; x < kernel; x++) row[x] += *w++ * gain;
-        }
-    }
-    return status;
-}
-
-/* A row of a 1x1 convolution's weights in the order of the input's channels; `spare` has room for one. */
-static const float *ordered(const convolution *c, const float *row, float *spare) {
-    if (!c->split) return row;
-    for (size_t i = 0; i < c->in; i++) spare[i % 2 * (c->in / 2) + i / 2] = row[i];
-    return spare;
-}
-
-static void set_dense(convolution *c, const clip_kernels *kernels, float *weight, float *spare) {
-    for (size_t o = 0; o < c->out; o++, weight += c->dense.in) {
-        if (!c->identity) {
-            clip_linear_set_rows(&c->dense, kernels, o, 1, ordered(c, weight, spare));
-            continue;
-        }
-        float scale;
-        c->identity[o] = weight[o];
-        weight[o] = 0;
-        int8_t *q = (int8_t *)(spare + c->in);
-        clip_quantize_q8(ordered(c, weight, spare), c->in, q, &scale);
-        clip_linear_set_rows_q8(&c->dense, kernels, o, 1, q);
-        clip_linear_set_scales(&c->dense, kernels, o, 1, &scale);
-    }
-}
-
-/* All branches to one. CLIP_ERROR_MEMORY, CLIP_ERROR_VALUE. */
-static clip_status finish_convolution(convolution *c, const clip_kernels *kernels) {
-    size_t taps = c->kernel * c->kernel, width = inputs(c) * taps, count = c->out * width;
-    float *sum = calloc(count + 2 * c->out + 2 * width, sizeof *sum), *bias = sum + count, *ones = bias + c->out;
-    if (!sum) return CLIP_ERROR_MEMORY;
-    clip_status status = CLIP_OK;
-    if (c->form == POSITION)
-        for (size_t o = 0; o < c->out; o++) {
-            c->norm[0].gain[o] = 1;
-            c->norm[0].mean[o] = 0;
-            c->norm[0].variance[o] = 1 - EPSILON;
-        }
-    for (size_t b = 0, kernel; b < BRANCHES && status == CLIP_OK; b++)
-        if ((kernel = branch_kernel(c, b)) != SIZE_MAX) status = add_branch(c, b, kernel, sum, bias);
-    for (size_t o = 0; o < c->out; o++) {
-        ones[o] = 1;
-        for (size_t i = 0; i < width && c->form == MIXER; i++) sum[o * width + i] *= c->gamma[o];
-        if (c->form == MIXER) bias[o] *= c->gamma[o];
-        if (c->form == MIXER || c->form == POSITION) sum[o * width + taps / 2] += 1;
-    }
-    for (size_t i = 0; i < count + c->out && status == CLIP_OK; i++)
-        if (!isfinite(sum[i])) status = CLIP_ERROR_VALUE;
-    if (status == CLIP_OK && c->depthwise) clip_depthwise_set(&c->wise, sum, ones, bias);
-    if (status == CLIP_OK && !c->depthwise) {
-        set_dense(c, kernels, sum, ones + c->out);
-        memcpy(c->dense.bias, bias, c->out * sizeof *bias);
-    }
-    free(sum);
-    return status;
-}
 
 /* ---- the network ---- */
 
@@ -198,23 +37,23 @@ typedef struct {
 
 typedef struct {
     int attends;
-    convolution mixer, wide;           /* 3x3, 7x7 */
-    clip_batch_norm norm;              /* attention: before it, folded in place */
-    clip_linear query, key_value, out; /* (c, c), (2c, c), (c, c) */
-    clip_linear expand, contract;      /* (RATIO c, c), (c, RATIO c) */
-    float *attention_gamma, *gamma;    /* (c) each, until finish */
+    clip_fastvit_convolution mixer, wide; /* 3x3, 7x7 */
+    clip_batch_norm norm;                 /* attention: before it, folded in place */
+    clip_linear query, key_value, out;    /* (c, c), (2c, c), (c, c) */
+    clip_linear expand, contract;         /* (RATIO c, c), (c, RATIO c) */
+    float *attention_gamma, *gamma;       /* (c) each, until finish */
 } block;
 
 typedef struct {
     size_t channels, side, count;
-    convolution down, point, position; /* not in the first stage, not in the first, only in the last */
+    clip_fastvit_convolution down, point, position; /* not in the first stage, not in the first, only in the last */
     squeeze squeeze;
     block *blocks; /* (count) */
 } stage;
 
 typedef struct {
     clip_vision_config config;
-    convolution stem[3], last;
+    clip_fastvit_convolution stem[3], last;
     squeeze squeeze;
     stage stages[STAGES];
     clip_linear head;
@@ -235,23 +74,30 @@ typedef struct {
 static void describe(fastvit *net, const clip_vision_config *config) {
     size_t width = config->stem, side = config->image_size / 2;
     *net = (fastvit){.config = *config};
-    net->stem[0] = (convolution){.form = ONE, .in = 3, .out = width, .kernel = 3, .stride = 2, .side = 2 * side};
-    net->stem[1] = (convolution){.form = ONE, .in = width, .out = width, .kernel = 3, .stride = 2, .side = side, .depthwise = 1};
-    net->stem[2] = (convolution){.form = ONE, .in = width, .out = width, .kernel = 1, .stride = 1, .side = side / 2};
+    net->stem[0] =
+        (clip_fastvit_convolution){.form = CLIP_FASTVIT_ONE, .in = 3, .out = width, .kernel = 3, .stride = 2, .side = 2 * side};
+    net->stem[1] = (clip_fastvit_convolution){
+        .form = CLIP_FASTVIT_ONE, .in = width, .out = width, .kernel = 3, .stride = 2, .side = side, .depthwise = 1};
+    net->stem[2] =
+        (clip_fastvit_convolution){.form = CLIP_FASTVIT_ONE, .in = width, .out = width, .kernel = 1, .stride = 1, .side = side / 2};
     for (size_t s = 0; s < STAGES; s++) {
         stage *g = &net->stages[s];
         size_t before = width << (s ? s - 1 : 0), after = width << s;
         g->channels = after;
         g->side = (side / 2) >> s;
         g->count = config->blocks[s];
-        g->down = (convolution){LARGE, .in = before, .out = after, .kernel = 7, .stride = 2, .side = 2 * g->side, .depthwise = 1};
-        g->point = (convolution){ONE, .in = after, .out = after, .kernel = 1, .stride = 1, .side = g->side, .split = 1};
-        g->position = (convolution){POSITION, .in = after, .out = after, .kernel = 7, .stride = 1, .side = g->side, .depthwise = 1};
+        g->down = (clip_fastvit_convolution){CLIP_FASTVIT_LARGE, .in = before,        .out = after,  .kernel = 7,
+                                             .stride = 2,        .side = 2 * g->side, .depthwise = 1};
+        g->point = (clip_fastvit_convolution){CLIP_FASTVIT_ONE, .in = after,     .out = after, .kernel = 1,
+                                              .stride = 1,      .side = g->side, .split = 1};
+        g->position = (clip_fastvit_convolution){CLIP_FASTVIT_POSITION, .in = after,     .out = after,  .kernel = 7,
+                                                 .stride = 1,           .side = g->side, .depthwise = 1};
         if (s > 1) g->squeeze = (squeeze){.channels = after, .reduced = after / 4};
     }
     side = net->stages[STAGES - 1].side;
     width <<= STAGES - 1;
-    net->last = (convolution){ONE, .in = width, .out = 2 * width, .kernel = 3, .stride = 1, .side = side, .depthwise = 1};
+    net->last = (clip_fastvit_convolution){CLIP_FASTVIT_ONE, .in = width,  .out = 2 * width, .kernel = 3,
+                                           .stride = 1,      .side = side, .depthwise = 1};
     net->squeeze = (squeeze){.channels = 2 * width, .reduced = width / 8};
 }
 
@@ -260,8 +106,10 @@ static int is_last(const fastvit *net, const stage *g) { return g == &net->stage
 static void describe_block(const fastvit *net, const stage *g, block *b) {
     size_t c = g->channels;
     *b = (block){.attends = is_last(net, g)};
-    b->mixer = (convolution){MIXER, .in = c, .out = c, .kernel = 3, .stride = 1, .side = g->side, .depthwise = 1};
-    b->wide = (convolution){NORMED, .in = c, .out = c, .kernel = 7, .stride = 1, .side = g->side, .depthwise = 1};
+    b->mixer = (clip_fastvit_convolution){CLIP_FASTVIT_MIXER, .in = c,         .out = c,      .kernel = 3,
+                                          .stride = 1,        .side = g->side, .depthwise = 1};
+    b->wide = (clip_fastvit_convolution){CLIP_FASTVIT_NORMED, .in = c,         .out = c,      .kernel = 7,
+                                         .stride = 1,         .side = g->side, .depthwise = 1};
 }
 
 static void layout_squeeze(squeeze *s, clip_arena *arena) {
@@ -274,7 +122,7 @@ static void layout_squeeze(squeeze *s, clip_arena *arena) {
 
 static void layout_block(block *b, const stage *g, const clip_kernels *kernels, clip_arena *arena, clip_precision precision) {
     size_t c = g->channels;
-    layout_convolution(&b->wide, kernels, arena, precision);
+    clip_fastvit_convolution_layout(&b->wide, kernels, arena, precision);
     if (b->attends) {
         clip_batch_norm_layout(&b->norm, arena, c);
         clip_linear_layout(&b->query, kernels, arena, c, c, precision);
@@ -283,7 +131,7 @@ static void layout_block(block *b, const stage *g, const clip_kernels *kernels, 
         if (b->query.bias) memset(b->query.bias, 0, c * sizeof(float));
         if (b->key_value.bias) memset(b->key_value.bias, 0, 2 * c * sizeof(float));
     } else {
-        layout_convolution(&b->mixer, kernels, arena, precision);
+        clip_fastvit_convolution_layout(&b->mixer, kernels, arena, precision);
     }
     clip_linear_layout(&b->expand, kernels, arena, c, RATIO * c, precision);
     clip_linear_layout(&b->contract, kernels, arena, RATIO * c, c, precision);
@@ -291,19 +139,19 @@ static void layout_block(block *b, const stage *g, const clip_kernels *kernels, 
 
 /* What is dropped once it is folded. */
 static void layout_staging(fastvit *net, clip_arena *arena) {
-    for (size_t i = 0; i < 3; i++) layout_branches(&net->stem[i], arena);
+    for (size_t i = 0; i < 3; i++) clip_fastvit_branches_layout(&net->stem[i], arena);
     for (stage *g = net->stages; g < net->stages + STAGES; g++) {
-        if (g > net->stages) layout_branches(&g->down, arena);
-        if (g > net->stages) layout_branches(&g->point, arena);
-        if (is_last(net, g)) layout_branches(&g->position, arena);
+        if (g > net->stages) clip_fastvit_branches_layout(&g->down, arena);
+        if (g > net->stages) clip_fastvit_branches_layout(&g->point, arena);
+        if (is_last(net, g)) clip_fastvit_branches_layout(&g->position, arena);
         for (block *b = g->blocks; b < g->blocks + g->count; b++) {
-            layout_branches(&b->wide, arena);
-            if (!b->attends) layout_branches(&b->mixer, arena);
+            clip_fastvit_branches_layout(&b->wide, arena);
+            if (!b->attends) clip_fastvit_branches_layout(&b->mixer, arena);
             else b->attention_gamma = clip_arena_take(arena, g->channels, sizeof(float));
             b->gamma = clip_arena_take(arena, g->channels, sizeof(float));
         }
     }
-    layout_branches(&net->last, arena);
+    clip_fastvit_branches_layout(&net->last, arena);
 }
 
 static clip_status layout(void *model, const clip_kernels *kernels, clip_arena *arena, const clip_config *all,
@@ -311,15 +159,15 @@ static clip_status layout(void *model, const clip_kernels *kernels, clip_arena *
     fastvit *net = model;
     if (precision == CLIP_Q4) precision = CLIP_Q8; /* int4 is for transformers' blocks */
     describe(net, &all->vision);
-    for (size_t i = 0; i < 3; i++) layout_convolution(&net->stem[i], kernels, arena, precision);
+    for (size_t i = 0; i < 3; i++) clip_fastvit_convolution_layout(&net->stem[i], kernels, arena, precision);
     int laid = 1;
     for (stage *g = net->stages; g < net->stages + STAGES; g++) {
         if (g > net->stages) {
-            layout_convolution(&g->down, kernels, arena, precision);
+            clip_fastvit_convolution_layout(&g->down, kernels, arena, precision);
             layout_squeeze(&g->squeeze, arena);
-            layout_convolution(&g->point, kernels, arena, precision);
+            clip_fastvit_convolution_layout(&g->point, kernels, arena, precision);
         }
-        if (is_last(net, g)) layout_convolution(&g->position, kernels, arena, precision);
+        if (is_last(net, g)) clip_fastvit_convolution_layout(&g->position, kernels, arena, precision);
         g->blocks = clip_arena_take_structures(arena, g->count, sizeof *g->blocks);
         laid &= g->blocks != NULL;
         for (size_t i = 0; i < g->count; i++) {
@@ -328,7 +176,7 @@ static clip_status layout(void *model, const clip_kernels *kernels, clip_arena *
             layout_block(b, g, kernels, arena, precision);
         }
     }
-    layout_convolution(&net->last, kernels, arena, precision);
+    clip_fastvit_convolution_layout(&net->last, kernels, arena, precision);
     layout_squeeze(&net->squeeze, arena);
     clip_linear_layout(&net->head, kernels, arena, net->last.out, all->vision.embedding, precision);
     if (!clip_arena_ok(arena)) return CLIP_ERROR_MEMORY;
@@ -348,9 +196,9 @@ static size_t slot_count(const clip_config *config) {
 
 static void add_squeeze(squeeze *s, clip_slots *slots, const char *prefix) {
     if (!s->reduced) return;
-    add_weight(slots, prefix, "se.fc1.", "weight", s->reduce, s->reduced, s->channels, 1);
+    clip_fastvit_add_weight(slots, prefix, "se.fc1.", "weight", s->reduce, s->reduced, s->channels, 1);
     clip_slots_add_values(slots, prefix, "se.fc1.bias", s->reduce_bias, s->reduced, 1);
-    add_weight(slots, prefix, "se.fc2.", "weight", s->expand, s->channels, s->reduced, 1);
+    clip_fastvit_add_weight(slots, prefix, "se.fc2.", "weight", s->expand, s->channels, s->reduced, 1);
     clip_slots_add_values(slots, prefix, "se.fc2.bias", s->expand_bias, s->channels, 1);
 }
 
@@ -375,9 +223,9 @@ static void add_block(block *b, size_t c, clip_slots *slots, const char *prefix)
         add_linear(&b->out, slots, prefix, "token_mixer.proj.weight", "token_mixer.proj.bias", 0);
         clip_slots_add_values(slots, prefix, "layer_scale_1.gamma", b->attention_gamma, c, 1);
     } else {
-        add_convolution(&b->mixer, slots, within(inner, prefix, "token_mixer."));
+        clip_fastvit_convolution_slots(&b->mixer, slots, within(inner, prefix, "token_mixer."));
     }
-    add_convolution(&b->wide, slots, within(inner, prefix, "mlp."));
+    clip_fastvit_convolution_slots(&b->wide, slots, within(inner, prefix, "mlp."));
     add_linear(&b->expand, slots, prefix, "mlp.fc1.weight", "mlp.fc1.bias", 1);
     add_linear(&b->contract, slots, prefix, "mlp.fc2.weight", "mlp.fc2.bias", 1);
     clip_slots_add_values(slots, prefix, b->attends ? "layer_scale_2.gamma" : "layer_scale.gamma", b->gamma, c, 1);
@@ -386,21 +234,22 @@ static void add_block(block *b, size_t c, clip_slots *slots, const char *prefix)
 static void list_slots(void *model, clip_slots *slots) {
     fastvit *net = model;
     char prefix[CLIP_SLOT_NAME], inner[CLIP_SLOT_NAME], blocks[CLIP_SLOT_NAME];
-    for (size_t i = 0; i < 3; i++) add_convolution(&net->stem[i], slots, clip_slots_numbered(prefix, "visual.trunk.stem.", i));
+    for (size_t i = 0; i < 3; i++)
+        clip_fastvit_convolution_slots(&net->stem[i], slots, clip_slots_numbered(prefix, "visual.trunk.stem.", i));
     for (size_t s = 0; s < STAGES; s++) {
         stage *g = &net->stages[s];
         clip_slots_numbered(prefix, "visual.trunk.stages.", s);
         if (s) {
             within(inner, prefix, "downsample.proj.0.");
-            add_convolution(&g->down, slots, inner);
+            clip_fastvit_convolution_slots(&g->down, slots, inner);
             add_squeeze(&g->squeeze, slots, inner);
-            add_convolution(&g->point, slots, within(inner, prefix, "downsample.proj.1."));
+            clip_fastvit_convolution_slots(&g->point, slots, within(inner, prefix, "downsample.proj.1."));
         }
-        if (is_last(net, g)) add_convolution(&g->position, slots, within(inner, prefix, "pos_emb."));
+        if (is_last(net, g)) clip_fastvit_convolution_slots(&g->position, slots, within(inner, prefix, "pos_emb."));
         within(blocks, prefix, "blocks.");
         for (size_t i = 0; i < g->count; i++) add_block(&g->blocks[i], g->channels, slots, clip_slots_numbered(inner, blocks, i));
     }
-    add_convolution(&net->last, slots, "visual.trunk.final_conv.");
+    clip_fastvit_convolution_slots(&net->last, slots, "visual.trunk.final_conv.");
     add_squeeze(&net->squeeze, slots, "visual.trunk.final_conv.");
     add_linear(&net->head, slots, "visual.trunk.head.fc.", "weight", "bias", 0);
 }
@@ -420,21 +269,21 @@ static clip_status scale(clip_linear *linear, float *gamma) {
 }
 
 static clip_status finish_block(block *b, size_t c, const clip_kernels *kernels) {
-    clip_status status = finish_convolution(&b->wide, kernels);
-    if (status == CLIP_OK && !b->attends) status = finish_convolution(&b->mixer, kernels);
-    if (status == CLIP_OK && b->attends) status = clip_batch_norm_fold(&b->norm, c, EPSILON, 1);
+    clip_status status = clip_fastvit_convolution_finish(&b->wide, kernels);
+    if (status == CLIP_OK && !b->attends) status = clip_fastvit_convolution_finish(&b->mixer, kernels);
+    if (status == CLIP_OK && b->attends) status = clip_batch_norm_fold(&b->norm, c, CLIP_FASTVIT_EPSILON, 1);
     if (status == CLIP_OK && b->attends) status = scale(&b->out, b->attention_gamma);
     return status == CLIP_OK ? scale(&b->contract, b->gamma) : status;
 }
 
 static clip_status finish(void *model, const clip_kernels *kernels) {
     fastvit *net = model;
-    clip_status status = finish_convolution(&net->last, kernels);
-    for (size_t i = 0; i < 3 && status == CLIP_OK; i++) status = finish_convolution(&net->stem[i], kernels);
+    clip_status status = clip_fastvit_convolution_finish(&net->last, kernels);
+    for (size_t i = 0; i < 3 && status == CLIP_OK; i++) status = clip_fastvit_convolution_finish(&net->stem[i], kernels);
     for (stage *g = net->stages; g < net->stages + STAGES && status == CLIP_OK; g++) {
-        if (g > net->stages) status = finish_convolution(&g->down, kernels);
-        if (g > net->stages && status == CLIP_OK) status = finish_convolution(&g->point, kernels);
-        if (is_last(net, g) && status == CLIP_OK) status = finish_convolution(&g->position, kernels);
+        if (g > net->stages) status = clip_fastvit_convolution_finish(&g->down, kernels);
+        if (g > net->stages && status == CLIP_OK) status = clip_fastvit_convolution_finish(&g->point, kernels);
+        if (is_last(net, g) && status == CLIP_OK) status = clip_fastvit_convolution_finish(&g->position, kernels);
         for (size_t i = 0; i < g->count && status == CLIP_OK; i++) status = finish_block(&g->blocks[i], g->channels, kernels);
     }
     clip_arena_free(&net->staging);
@@ -553,7 +402,7 @@ static void activate(const run *r, const squeeze *q, float *x, size_t pixels, si
 }
 
 /* y = d x for each of `pixels`, d being the convolution's identity. */
-static void times_identity(const convolution *c, const float *x, size_t pixels, float *y) {
+static void times_identity(const clip_fastvit_convolution *c, const float *x, size_t pixels, float *y) {
     size_t half = c->in / 2;
     for (size_t p = 0; p < pixels; p++, x += c->in)
         for (size_t i = 0; i < c->in; i += 8, y += 8) {
@@ -567,7 +416,7 @@ static void times_identity(const convolution *c, const float *x, size_t pixels, 
 }
 
 /* y = gelu(W x + b), the convolution being 1x1, in stage g. */
-static void point(const run *r, const convolution *c, size_t g, const float *x, float *y) {
+static void point(const run *r, const clip_fastvit_convolution *c, size_t g, const float *x, float *y) {
     clip_activations plain = {.width = c->in, .precision = CLIP_F32};
     size_t pixels = c->side * c->side;
     if (!c->identity) {
