@@ -17,20 +17,29 @@ export function splitLabels(text) {
   /** @type {string[]} */
   const labels = [];
   let label = '';
+  let blank = true; // the label, so far
   let end = ''; // of the quotes that we are in
+  /** Where each kind of quotes ends last. @type {Record<string, number>} */
+  const last = {};
   for (let at = 0; at < text.length; at++) {
     const letter = text[at];
     if (end && letter === end) {
-      if (end === '"' && text[at + 1] === '"')
+      if (end === '"' && text[at + 1] === '"') {
         label += text[++at]; // CSV doubles them
-      else end = '';
-    } else if (!end && !label.trim() && QUOTES[letter] && text.includes(QUOTES[letter], at + 1)) {
+        blank = false;
+      } else end = '';
+    } else if (!end && blank && QUOTES[letter] && (last[letter] ??= text.lastIndexOf(QUOTES[letter])) > at) {
       end = QUOTES[letter];
       label = '';
+      blank = true;
     } else if (!end && BETWEEN.test(letter)) {
       labels.push(label);
       label = '';
-    } else label += letter;
+      blank = true;
+    } else {
+      label += letter;
+      blank &&= !letter.trim();
+    }
   }
   labels.push(label);
   return labels.map(one => one.trim()).filter(Boolean);
