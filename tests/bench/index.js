@@ -98,7 +98,7 @@ function share(what) {
 async function memory(folder, label) {
   const clip = await Clip.load(folder, { dtype: label.split(' ')[1], threads: 1, worker: false });
   await clip.classify(new Uint8Array(fs.readFileSync(path.join(ROOT, 'weights/samples', samples[0].file))), ['a cat', 'a dog']);
-  row(`${label}, wasm memory, both towers`, clip.client.session.engine.memoryBytes / 1e6, 'MB');
+  row(`${label}, wasm memory, both towers`, clip.client.first.session.engine.memoryBytes / 1e6, 'MB');
   clip.dispose();
 }
 
