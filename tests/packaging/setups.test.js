@@ -130,7 +130,7 @@ test('under a strict policy, Vite’s build has no complaints', browserless, asy
   await isRight(await visitFolder(/** @type {string} */ (folder), CSP), false);
 });
 
-test('an app with a model of its own takes no weights along, and is under 1.32 MB', async () => {
+test('an app with a model of its own takes no weights along, and is under 1.33 MB', async () => {
   const app = await makeApp(null, {
     'index.html': HTML(),
     'main.js': `import { Clip } from 'clip-wasm/core'; window.load = () => Clip.load('/model/');`,
@@ -139,7 +139,7 @@ test('an app with a model of its own takes no weights along, and is under 1.32 M
   const files = filesIn(join(app, 'dist'));
   const bytes = files.reduce((sum, name) => sum + statSync(join(app, 'dist', name)).size, 0);
   console.log(`an app with its own model: ${(bytes / 1e6).toFixed(2)} MB in ${files.length} files`);
-  assert.ok(bytes < 1.32e6, `${bytes} bytes: ${files.join(' ')}`);
+  assert.ok(bytes < 1.33e6, `${bytes} bytes: ${files.join(' ')}`);
   assert.ok(!files.some(name => /safetensors|manifest/.test(name)), files.join(' '));
 });
 
