@@ -97,8 +97,7 @@ export const pasteText = (page, text) =>
   }, text);
 
 export async function setLabels(page, text) {
-  const { length } = await page.$$('.chip');
-  if (length) await page.click('#clear');
+  await page.evaluate(() => document.querySelector('.chip') && document.getElementById('clear').click()); // at once: chips may be about to go
   await page.fill('#label-input', text);
   await page.press('#label-input', 'Enter');
 }
